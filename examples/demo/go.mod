@@ -1,0 +1,4 @@
+module github.com/muster-mqtt/muster/examples/demo
+
+go 1.26.0
+

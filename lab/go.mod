@@ -1,0 +1,4 @@
+module github.com/muster-mqtt/muster/lab
+
+go 1.26.0
+

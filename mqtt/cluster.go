@@ -1,0 +1,44 @@
+// Package mqtt is the broker front: it speaks MQTT with clients and keeps
+// their sessions. Matching, routing and the other nodes are behind Cluster.
+package mqtt
+
+import (
+	"context"
+
+	"github.com/muster-mqtt/muster/core"
+)
+
+// Cluster is what the front needs of the node that it runs in. All methods
+// may be called concurrently.
+type Cluster interface {
+	// Subscribe records that s wants messages that match f at QoS granted; it
+	// replaces an earlier one of the same filter. visible is called exactly
+	// once, on any goroutine, perhaps before Subscribe returns: when every
+	// live node routes the filter, or has had its time to. Only then may the
+	// SUBACK be sent.
+	Subscribe(s core.Subscriber, f core.Filter, granted core.QoS, visible func())
+	// Unsubscribe takes back a subscription; unknown ones are ignored.
+	Unsubscribe(s core.Subscriber, f core.Filter)
+	// Publish routes m to every matching session of the cluster. It blocks
+	// while a queue that m needs is full: that pauses the publisher. An error
+	// means that m reached nobody and must not be acknowledged. For QoS 1 and
+	// up, accepted is called exactly once after a nil error, on any goroutine,
+	// perhaps before Publish returns: then the PUBACK may be sent. It is not
+	// called, and may be nil, for QoS 0.
+	Publish(ctx context.Context, m *core.Message, accepted func()) error
+	// Claim says that clientID connects here now. Other nodes close their
+	// connections of that client ID, and forget the session when discard.
+	// It returns the token that orders this claim among others.
+	Claim(clientID string, discard bool) core.Token
+}
+
+// SessionOwner is what the node needs of the front; *Broker implements it.
+type SessionOwner interface {
+	// TakenOver tells of a claim made at another node. A connection of that
+	// client ID with a lower token is closed; with discard its session is
+	// forgotten as well. It must not block.
+	TakenOver(clientID string, token core.Token, discard bool)
+	// Connected calls yield for each connected client ID and its token until
+	// yield returns false.
+	Connected(yield func(clientID string, token core.Token) bool)
+}
