@@ -3,7 +3,6 @@ package membership
 import "github.com/muster-mqtt/muster/core"
 
 // Record is the member record, the row that every node writes about itself.
-// Its Version alone is raised to refute a suspicion.
 type Record struct {
 	UID        core.UID
 	Name       core.NodeID
@@ -13,7 +12,6 @@ type Record struct {
 	Protocol   uint16
 	Datacenter string
 	Joined     core.Stamp
-	Version    uint64
 }
 
 // Reach is what one node says of its links to another.
@@ -25,6 +23,9 @@ const (
 	NotReached Reach = iota
 	Doubtful
 	Reached
+	// Expired: not reached for as long as cluster.autoclean says. When every
+	// node of the view says so, the leader forgets the member.
+	Expired
 )
 
 // ReachRow is the row that a node writes about each other node. Name, Addr
