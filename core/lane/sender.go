@@ -1,0 +1,186 @@
+package lane
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/muster-mqtt/muster/core"
+)
+
+// Options are the bounds of a Sender, in bytes. A field that is zero or less
+// takes its default.
+type Options struct {
+	MaxBytes   int // unacknowledged messages; 16 MiB
+	QoS0Bytes  int // those of them at QoS 0; 4 MiB
+	BatchBytes int // body of a batch of more than one message; 64 KiB
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = 16 << 20
+	}
+	if o.QoS0Bytes <= 0 {
+		o.QoS0Bytes = 4 << 20
+	}
+	if o.BatchBytes <= 0 {
+		o.BatchBytes = 64 << 10
+	}
+	return o
+}
+
+// Batch is a run of messages for one frame.
+type Batch struct {
+	First uint64 // sequence of the first message
+	Count int
+	// Body is the messages, one after the other. It is read-only and stays as
+	// it is until the following call of Next, whatever else is called
+	// meanwhile. So the writer of a link may send it without a copy, unless a
+	// writer of a newer link may call Next before it is done.
+	Body []byte
+}
+
+// Sender is the sending end of one lane to one peer. Sequences start at 1 and
+// are never used twice. The memory that it holds is below 2*MaxBytes plus
+// some 35 times BatchBytes; one message longer than MaxBytes is extra.
+type Sender struct {
+	opts  Options
+	queue []*chunk // unacknowledged, in order; the last one is open
+	next  int      // first of queue that may hold unsent messages
+	last  uint64   // highest sequence given
+	acked uint64
+	sent  uint64 // highest sequence ever taken by Next, on any link
+
+	bytes, qos0 int // held in queue
+	store       store
+}
+
+// NewSender returns an empty lane.
+func NewSender(o Options) *Sender {
+	o = o.withDefaults()
+	return &Sender{opts: o, store: store{size: o.BatchBytes}}
+}
+
+// Room reports whether a message of n encoded bytes may be appended now. A
+// message longer than a bound is let in when nothing counts against it.
+func (s *Sender) Room(n int, qos core.QoS) bool {
+	if qos == 0 && s.qos0 > 0 && s.qos0+n > s.opts.QoS0Bytes {
+		return false
+	}
+	return s.bytes == 0 || s.bytes+n <= s.opts.MaxBytes
+}
+
+// Append copies one encoded message, its length prefix included, into the
+// open batch and returns its sequence. It does not ask for Room: admission is
+// one step over all the lanes that a message needs, and the caller's.
+func (s *Sender) Append(msg []byte, qos core.QoS) uint64 {
+	c := s.open(len(msg))
+	c.add(msg, qos)
+	s.last++
+	s.bytes += len(msg)
+	if qos == 0 {
+		s.qos0 += len(msg)
+	}
+	return s.last
+}
+
+// open returns the chunk that has space for n more bytes.
+func (s *Sender) open(n int) *chunk {
+	if len(s.queue) > 0 {
+		if c := s.queue[len(s.queue)-1]; c.fits(n) {
+			return c
+		}
+	}
+	c := s.store.get(n)
+	c.first = s.last + 1
+	s.queue = append(s.queue, c)
+	return c
+}
+
+// Next returns the next batch that has not been sent on the current link,
+// with everything appended since the last one, up to BatchBytes; so batches
+// grow with the load. It reports false when there is none.
+func (s *Sender) Next() (Batch, bool) {
+	s.store.release()
+	for ; s.next < len(s.queue); s.next++ {
+		c := s.queue[s.next]
+		if c.taken == c.count {
+			continue
+		}
+		b := c.take()
+		s.store.hold(c)
+		s.sent = max(s.sent, b.First+uint64(b.Count)-1)
+		return b, true
+	}
+	s.next = max(len(s.queue)-1, 0) // the open one may still grow
+	return Batch{}, false
+}
+
+// Ack forgets everything up to seq: the peer has accepted it. An old
+// acknowledgement changes nothing; one of what was never sent is ErrSequence
+// and changes nothing.
+func (s *Sender) Ack(seq uint64) error {
+	if seq > s.sent {
+		return fmt.Errorf("%w: acknowledged %d, sent up to %d", ErrSequence, seq, s.sent)
+	}
+	s.acked = max(s.acked, seq)
+	n := 0
+	for n < len(s.queue) && s.queue[n].lastSeq() <= s.acked {
+		s.free(s.queue[n])
+		n++
+	}
+	s.queue = slices.Delete(s.queue, 0, n)
+	s.next = max(s.next-n, 0)
+	return nil
+}
+
+func (s *Sender) free(c *chunk) {
+	s.bytes -= len(c.body)
+	s.qos0 -= c.qos0
+	s.store.put(c)
+}
+
+// Resume starts over on a new link whose peer has accepted everything up to
+// have: that is forgotten, the rest is sent again from the first
+// unacknowledged message. Batches may differ from those of the old link and
+// may begin with messages that the peer has; its Receiver skips them. A have
+// that was never sent is ErrSequence; then nothing is forgotten.
+func (s *Sender) Resume(have uint64) error {
+	err := s.Ack(have)
+	for _, c := range s.queue {
+		c.rewind()
+	}
+	s.next = 0
+	return err
+}
+
+// Nak starts over on the same link at from, the first message that the peer
+// misses; it has accepted all before. An old one changes nothing.
+func (s *Sender) Nak(from uint64) error {
+	if from == 0 || from <= s.acked {
+		return nil
+	}
+	return s.Resume(from - 1)
+}
+
+// Base returns the first unacknowledged sequence, Last()+1 when there is none.
+func (s *Sender) Base() uint64 { return s.acked + 1 }
+
+// Last returns the highest sequence given, 0 before the first.
+func (s *Sender) Last() uint64 { return s.last }
+
+// Bytes returns how many bytes count against MaxBytes; 0 when everything has
+// been acknowledged.
+func (s *Sender) Bytes() int { return s.bytes }
+
+// Drop forgets everything, because the peer is gone for good, and returns how
+// many unacknowledged messages of QoS 1 and up that loses. Numbering goes on.
+func (s *Sender) Drop() int {
+	lost := 0
+	for _, c := range s.queue {
+		lost += c.countKept(s.acked)
+		s.free(c)
+	}
+	s.queue, s.next = slices.Delete(s.queue, 0, len(s.queue)), 0
+	s.acked, s.sent = s.last, s.last
+	return lost
+}

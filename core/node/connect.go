@@ -1,0 +1,317 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/transport"
+)
+
+// maxHellos bounds the inbound links whose hello is under way.
+const maxHellos = 256
+
+// intent is why a node dials another; it is told in the dialler's Welcome.
+type intent struct {
+	probe    bool // only asks; the link closes after the answer
+	merge    bool // two clusters may become one
+	operator bool // an operator's join: lifts a fence
+}
+
+// conn is a connection whose hello has passed, before it is decided whether
+// it becomes the link of a peer.
+type conn struct {
+	tl      transport.Link
+	who     wire.Identity
+	sealer  *wire.Sealer
+	opener  *wire.Opener
+	dialler core.UID
+}
+
+// answer is what a dial brought.
+type answer struct {
+	who     wire.Identity
+	welcome wire.Welcome
+	linked  bool
+}
+
+// identity is what our hello says.
+func (n *Node) identity() wire.Identity {
+	s := n.opts.Saved
+	return wire.Identity{Cluster: n.opts.ClusterName, UID: s.UID, Incarnation: s.Incarnation, Name: s.Name}
+}
+
+// connect dials addr, proves who we are and, if both sides agree, makes the
+// connection the link of a peer.
+func (n *Node) connect(addr string, why intent) (answer, error) {
+	ctx, cancel := context.WithTimeout(n.ctx, n.opts.DialTimeout)
+	defer cancel()
+	tl, err := n.opts.Transport.Dial(ctx, addr)
+	if err != nil {
+		return answer{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = tl.Close() })
+	c, err := n.hello(tl, wire.Dialler)
+	if err != nil {
+		_ = tl.Close()
+		return answer{}, fmt.Errorf("%s: %w", addr, err)
+	}
+	c.dialler = n.opts.Saved.UID
+	mine := n.welcome(c, why)
+	theirs, err := c.exchange(mine)
+	if !stop() && err == nil {
+		err = fmt.Errorf("%s: no hello within %s", addr, n.opts.DialTimeout)
+	}
+	if err != nil {
+		_ = tl.Close()
+		return answer{}, fmt.Errorf("%s: %w", addr, err)
+	}
+	a := answer{who: c.who, welcome: theirs}
+	if why.probe {
+		return a, tl.Close()
+	}
+	a.linked, err = n.settleDialled(c, mine, theirs)
+	return a, err
+}
+
+// dialMember dials a member that membership wants a link to.
+func (n *Node) dialMember(uid core.UID, addr string) {
+	a, err := n.connect(addr, intent{})
+	n.mu.Lock()
+	defer n.release()
+	if err == nil && a.linked && a.who.UID == uid {
+		return // Met or Answered has been told
+	}
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		n.refusedBy(refused)
+	}
+	if p := n.peers[uid]; err != nil && p != nil {
+		n.log.Debug("dial failed", "peer", p.name, "addr", addr, "error", err)
+	}
+	n.members.DialFailed(n.now(), uid, errors.Is(err, transport.ErrRefused))
+}
+
+// exchange sends the dialler's welcome and returns the acceptor's.
+func (c *conn) exchange(mine wire.Welcome) (wire.Welcome, error) {
+	frame, err := c.sealer.Seal(wire.Append(nil, mine))
+	if err != nil {
+		return wire.Welcome{}, err
+	}
+	if err := c.tl.Send(frame); err != nil {
+		return wire.Welcome{}, err
+	}
+	return c.receiveWelcome()
+}
+
+// receiveWelcome reads the first authenticated frame of the other side.
+func (c *conn) receiveWelcome() (wire.Welcome, error) {
+	raw, err := c.tl.Receive()
+	if err != nil {
+		return wire.Welcome{}, err
+	}
+	body, err := c.opener.Open(raw)
+	if err != nil {
+		return wire.Welcome{}, err
+	}
+	f, err := wire.Decode(body)
+	if err != nil {
+		return wire.Welcome{}, err
+	}
+	switch f := f.(type) {
+	case wire.Welcome:
+		return f, nil
+	case wire.Refuse:
+		return wire.Welcome{}, &RefusedError{UID: c.who.UID, Name: c.who.Name, Code: f.Code, Text: f.Text}
+	}
+	return wire.Welcome{}, errors.New("the first frame is no welcome")
+}
+
+// RefusedError is the answer of a node that will not have us.
+type RefusedError struct {
+	UID  core.UID
+	Name core.NodeID
+	Code wire.Code
+	Text string
+}
+
+// Error returns the other side's reason.
+func (e *RefusedError) Error() string { return fmt.Sprintf("%s refuses: %s", e.Name, e.Text) }
+
+// hello runs the handshake of one role over a new link.
+func (n *Node) hello(tl transport.Link, role wire.Role) (*conn, error) {
+	tl.SetLimit(wire.MaxHello)
+	h, err := wire.NewHandshake(role, n.identity(), wire.Options{Key: n.opts.Key, Info: tl.Info(), Rand: rand.Reader})
+	if err != nil {
+		return nil, err
+	}
+	if first := h.Start(); first != nil {
+		if err := tl.Send(first); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		frame, err := tl.Receive()
+		if err != nil {
+			return nil, err
+		}
+		reply, done, err := h.Step(frame)
+		if reply != nil {
+			if sent := tl.Send(reply); err == nil {
+				err = sent
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if done {
+			return newConn(tl, h.Result())
+		}
+	}
+}
+
+// newConn is a connection after its proof.
+func newConn(tl transport.Link, p wire.Peer) (*conn, error) {
+	tl.SetLimit(transport.MaxFrame)
+	encrypted := tl.Info().Encrypted
+	sealer, err := wire.NewSealer(p.Send, encrypted)
+	if err != nil {
+		return nil, err
+	}
+	opener, err := wire.NewOpener(p.Recv, encrypted)
+	return &conn{tl: tl, who: p.Identity, sealer: sealer, opener: opener}, err
+}
+
+// isSelf reports whether a dial has reached the node that made it.
+func isSelf(err error) bool { return refusalCode(err) == wire.RefuseSelf }
+
+// refusalCode returns why a hello was refused, by either side; 0 if it was
+// not.
+func refusalCode(err error) wire.Code {
+	var hello *wire.Refusal
+	var later *RefusedError
+	switch {
+	case errors.As(err, &hello):
+		return hello.Code
+	case errors.As(err, &later):
+		return later.Code
+	}
+	return 0
+}
+
+// welcome is our first authenticated frame to the peer of c.
+func (n *Node) welcome(c *conn, why intent) wire.Welcome {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.welcomeLocked(c, why)
+}
+
+func (n *Node) welcomeLocked(c *conn, why intent) wire.Welcome {
+	w := wire.Welcome{
+		Cluster: n.cluster, Merged: n.merged, Left: n.left, Now: n.stamp(), Addr: n.opts.Advertise,
+		Probe: why.probe, Merge: why.merge, Operator: why.operator,
+	}
+	pos := wire.LanePosition{Lane: theLane, Base: 1}
+	if p := n.peers[c.who.UID]; p != nil {
+		pos.Base = p.out.base()
+		if inc, accepted := p.in.accepted(); inc == c.who.Incarnation {
+			pos.Incarnation, pos.Received = inc, accepted
+		}
+		w.Have = p.copy.Have()
+	}
+	w.Lanes = []wire.LanePosition{pos}
+	return w
+}
+
+// accept takes links from outside, each with a goroutine for its hello.
+func (n *Node) accept() {
+	slots := make(chan struct{}, maxHellos)
+	for {
+		tl, err := n.opts.Transport.Accept(n.ctx)
+		if err != nil {
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-n.ctx.Done():
+			_ = tl.Close()
+			return
+		}
+		n.start(func() {
+			defer func() { <-slots }()
+			n.accepted(tl)
+		})
+	}
+}
+
+// accepted runs the hello of one inbound link and settles what becomes of it.
+func (n *Node) accepted(tl transport.Link) {
+	ctx, cancel := context.WithTimeout(n.ctx, n.opts.HelloTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = tl.Close() })
+	c, err := n.hello(tl, wire.Accepter)
+	if err != nil {
+		n.helloRefused(tl, err)
+		return
+	}
+	theirs, err := c.receiveWelcome()
+	if err != nil || !stop() {
+		n.helloRefused(tl, err)
+		return
+	}
+	c.dialler = c.who.UID
+	n.settleAccepted(c, theirs)
+}
+
+// helloRefused counts and logs an inbound link that did not prove itself.
+func (n *Node) helloRefused(tl transport.Link, err error) {
+	_ = tl.Close()
+	if isSelf(err) {
+		return // a strategy that names us too is harmless
+	}
+	n.count.hellosRefused.Add(1)
+	if err == nil || errors.Is(err, transport.ErrClosed) {
+		return
+	}
+	n.mu.Lock()
+	quiet := n.quiet.hush(tl.Info().Remote, n.now())
+	n.mu.Unlock()
+	if !quiet {
+		n.log.Warn("hello refused", "remote", tl.Info().Remote, "error", err)
+	}
+}
+
+// hushed keeps a log quiet about an address that was named a short while ago.
+type hushed map[string]time.Time
+
+// Bounds of hushed.
+const (
+	hushFor = time.Minute
+	maxHush = 1024
+)
+
+// hush reports whether host was named within the last minute, and remembers
+// that it is now.
+func (h hushed) hush(addr string, now time.Time) bool {
+	host := hostOf(addr)
+	if at, ok := h[host]; ok && now.Sub(at) < hushFor {
+		return true
+	}
+	if len(h) >= maxHush {
+		clear(h)
+	}
+	h[host] = now
+	return false
+}
+
+// closeAfterPeer closes a connection when the other side has, or after wait.
+func (c *conn) closeAfterPeer(wait time.Duration) {
+	stop := time.AfterFunc(wait, func() { _ = c.tl.Close() })
+	defer stop.Stop()
+	_, _ = c.tl.Receive()
+	_ = c.tl.Close()
+}

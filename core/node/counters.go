@@ -1,0 +1,49 @@
+package node
+
+import (
+	"sync/atomic"
+
+	"github.com/muster-mqtt/muster/core"
+)
+
+// counters are what this room counts; every bound has one.
+type counters struct {
+	published, delivered atomic.Uint64
+	forwarded, received  atomic.Uint64
+	droppedLane          atomic.Uint64 // QoS 0, no room on the lane of a peer
+	refusedPublish       atomic.Uint64 // QoS 1, no room for too long
+	tooLarge             atomic.Uint64
+	incomplete           atomic.Uint64 // acknowledged though a matching peer failed
+	droppedSpool         atomic.Uint64 // QoS 1 kept for a peer that is gone for good
+	laneGaps, badFrames  atomic.Uint64
+	controlOverflow      atomic.Uint64
+	hellosRefused        atomic.Uint64
+	waitersRefused       atomic.Uint64
+	saveErrors           atomic.Uint64
+	stampsAhead          atomic.Uint64
+	candidatesDropped    atomic.Uint64
+	clusterMerges        atomic.Uint64
+}
+
+func (c *counters) counts() []core.Count {
+	return []core.Count{
+		{Name: "messages_published_total", Value: c.published.Load()},
+		{Name: "messages_forwarded_total", Value: c.forwarded.Load()},
+		{Name: "messages_received_total", Value: c.received.Load()},
+		{Name: "messages_delivered_total", Value: c.delivered.Load()},
+		{Name: "messages_dropped_total", Reason: "lane_full", Value: c.droppedLane.Load()},
+		{Name: "messages_dropped_total", Reason: "publish_refused", Value: c.refusedPublish.Load()},
+		{Name: "messages_dropped_total", Reason: "too_large", Value: c.tooLarge.Load()},
+		{Name: "messages_dropped_total", Reason: "peer_gone", Value: c.droppedSpool.Load()},
+		{Name: "publish_incomplete_total", Reason: "peer_failed", Value: c.incomplete.Load()},
+		{Name: "subscribe_visibility_timeouts_total", Reason: "too_many_waiting", Value: c.waitersRefused.Load()},
+		{Name: "lane_gaps_total", Value: c.laneGaps.Load()},
+		{Name: "frames_refused_total", Value: c.badFrames.Load()},
+		{Name: "links_closed_total", Reason: "control_queue_full", Value: c.controlOverflow.Load()},
+		{Name: "hellos_refused_total", Value: c.hellosRefused.Load()},
+		{Name: "stamps_refused_total", Reason: "ahead", Value: c.stampsAhead.Load()},
+		{Name: "candidates_dropped_total", Reason: "too_many", Value: c.candidatesDropped.Load()},
+		{Name: "cluster_merges_total", Value: c.clusterMerges.Load()},
+		{Name: "data_dir_save_errors_total", Value: c.saveErrors.Load()},
+	}
+}

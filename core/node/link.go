@@ -1,0 +1,182 @@
+package node
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/transport"
+)
+
+// Bounds of one link.
+const (
+	maxControlFrames = 4096
+	maxControlBytes  = 8 << 20
+	closeGrace       = time.Second // for what is queued when a link is closed in order
+)
+
+// link is one proved connection to a peer. A reader and a writer goroutine
+// serve it; whoever has something to say queues it and wakes the writer.
+type link struct {
+	peer    *peer
+	tl      transport.Link
+	sealer  *wire.Sealer
+	opener  *wire.Opener
+	dialler core.UID
+	inc     core.Incarnation // of the peer, as its hello said
+	self    core.Incarnation
+
+	mu      sync.Mutex
+	control [][]byte
+	bytes   int
+	closing bool
+	grace   *time.Timer
+
+	tables  atomic.Bool // the table feed may have something to send
+	wakeup  chan struct{}
+	done    chan struct{}
+	endOnce sync.Once
+}
+
+func newLink(p *peer, c *conn, self core.Incarnation) *link {
+	return &link{
+		peer: p, tl: c.tl, sealer: c.sealer, opener: c.opener, dialler: c.dialler, inc: c.who.Incarnation, self: self,
+		wakeup: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+}
+
+// wake tells the writer that there is something to write.
+func (l *link) wake() {
+	select {
+	case l.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// queue adds a control frame; false when the queue is full, and the link must
+// go: its peer has stopped reading.
+func (l *link) queue(f wire.Frame) bool {
+	b := wire.Append(nil, f)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return true
+	}
+	if len(l.control) >= maxControlFrames || l.bytes+len(b) > maxControlBytes {
+		return false
+	}
+	l.control = append(l.control, b)
+	l.bytes += len(b)
+	l.wake()
+	return true
+}
+
+// takeControl returns the queued control frames and whether the link is to be
+// closed after them.
+func (l *link) takeControl() ([][]byte, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := l.control
+	l.control, l.bytes = nil, 0
+	return out, l.closing
+}
+
+// end closes the link at once.
+func (l *link) end() {
+	l.endOnce.Do(func() {
+		close(l.done)
+		_ = l.tl.Close()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.grace != nil {
+			l.grace.Stop()
+		}
+	})
+}
+
+// finish closes the link once the peer has read what is queued, or after a
+// grace.
+func (l *link) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closing {
+		l.closing = true
+		l.grace = time.AfterFunc(closeGrace, l.end)
+		l.wake()
+	}
+}
+
+// errFinished says that the last frame of a link is written.
+var errFinished = errors.New("the link is finished")
+
+// write is the writer goroutine: control frames first, then tables, then the
+// lane, then the acknowledgement of what was received. A link that is finished
+// stays open for the peer to read the last frame, and to close it.
+func (n *Node) write(l *link) {
+	scratch := make([]byte, 0, 80<<10)
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-l.wakeup:
+		}
+		for more := true; more; {
+			var err error
+			if scratch, more, err = n.writeOnce(l, scratch); err != nil {
+				if !errors.Is(err, errFinished) {
+					l.end()
+				}
+				return
+			}
+		}
+	}
+}
+
+// writeOnce writes what is ready now; more tells whether there may be more.
+func (n *Node) writeOnce(l *link, scratch []byte) (_ []byte, more bool, err error) {
+	control, closing := l.takeControl()
+	for _, f := range control {
+		if scratch, err = l.send(append(scratch[:0], f...)); err != nil {
+			return scratch, false, err
+		}
+	}
+	if closing {
+		return scratch, false, errFinished
+	}
+	if frame := n.nextTableFrame(l); frame != nil {
+		scratch, err = l.send(wire.Append(scratch[:0], frame))
+		return scratch, true, err
+	}
+	return l.sendLane(scratch)
+}
+
+// sendLane writes the next frame of the data lane, and the acknowledgement
+// that is due.
+func (l *link) sendLane(scratch []byte) (_ []byte, more bool, err error) {
+	if l.peer.in.ackDue.Swap(false) {
+		inc, accepted := l.peer.in.accepted()
+		ack := wire.LaneAck{Lane: theLane, Incarnation: inc, Seq: accepted}
+		if scratch, err = l.send(wire.Append(scratch[:0], ack)); err != nil {
+			return scratch, false, err
+		}
+	}
+	h := wire.LaneHeader{Lane: theLane, Incarnation: l.self, PeerIncarnation: l.inc}
+	frame, more := l.peer.out.next(scratch[:0], h)
+	if more {
+		frame, err = l.send(frame)
+	}
+	return frame, more, err
+}
+
+// send seals and sends one frame built in place; it returns the buffer for
+// the next.
+func (l *link) send(frame []byte) ([]byte, error) {
+	sealed, err := l.sealer.Seal(frame)
+	if err != nil {
+		return frame, err
+	}
+	return sealed, l.tl.Send(sealed)
+}

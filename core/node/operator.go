@@ -1,0 +1,209 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/autocluster"
+	"github.com/muster-mqtt/muster/core/membership"
+	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/transport"
+)
+
+// The errors of the operator's commands that callers tell apart.
+var (
+	ErrAlone      = errors.New("this node is alone: there is no cluster to leave")
+	ErrSameName   = errors.New("already joined")
+	ErrNotFormed  = errors.New("it is in no cluster yet: try again in a moment")
+	ErrLeft       = errors.New("this node left its cluster: run `muster cluster join NODE` on it first")
+	ErrNoContacts = errors.New("no node was reached")
+)
+
+// addresses returns where a node may be heard: name@host[:port], host[:port].
+// Without a port it is tried at 4370 + the offset of its name, or of ours for
+// a bare address, then at 4370.
+func addresses(target string, self core.NodeID) []string {
+	id, offset := core.NodeID(target), self.PortOffset()
+	host := target
+	if strings.Contains(target, "@") {
+		_, host, _ = strings.Cut(target, "@")
+		offset = id.PortOffset()
+	}
+	if h, p, err := net.SplitHostPort(host); err == nil {
+		return []string{net.JoinHostPort(h, p)}
+	}
+	host = strings.Trim(host, "[]")
+	out := []string{net.JoinHostPort(host, strconv.Itoa(core.BasePort+offset))}
+	if offset != 0 {
+		out = append(out, net.JoinHostPort(host, strconv.Itoa(core.BasePort)))
+	}
+	return out
+}
+
+// ask probes the addresses of a target in turn and returns the first answer.
+func (n *Node) ask(target string, why intent) (addr string, a answer, err error) {
+	for _, addr = range addresses(target, n.opts.Saved.Name) {
+		var one error
+		if a, one = n.connect(addr, why); one == nil {
+			return addr, a, nil
+		}
+		if isSelf(one) {
+			return addr, a, one
+		}
+		err = errors.Join(err, explain(addr, one))
+	}
+	return addr, a, fmt.Errorf("%s: %s", target, oneLine(err))
+}
+
+// explain says in an operator's words why an address did not answer.
+func explain(addr string, err error) error {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return fmt.Errorf("the name %s does not resolve: %s", dns.Name, dns.Err)
+	case errors.Is(err, transport.ErrRefused):
+		return fmt.Errorf("%s refused the connection: is the node running, and is that its cluster port?", addr)
+	case refusalCode(err) == wire.RefuseProof:
+		return fmt.Errorf("%s has another cookie: give both nodes the same node.cookie", addr)
+	case errors.Is(err, transport.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s did not answer in time", addr)
+	}
+	return err
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// Join makes the local node, and it alone, a member of the cluster that
+// target is in; it leaves its own first. Its clients stay connected. The
+// error says what kept it out and what to do.
+func (n *Node) Join(_ context.Context, target string) error {
+	if target == string(n.opts.Saved.Name) {
+		return fmt.Errorf("%w: %s is this node", ErrSameName, target)
+	}
+	addr, a, err := n.ask(target, intent{probe: true, operator: true})
+	switch {
+	case isSelf(err):
+		return fmt.Errorf("%w: %s is this node", ErrSameName, target)
+	case err != nil:
+		return err
+	case a.welcome.Cluster.IsZero():
+		return fmt.Errorf("%s: %w", target, ErrNotFormed)
+	}
+	if err := n.leaveForJoin(target, a); err != nil {
+		return err
+	}
+	defer n.letForm()
+	_, err = n.connect(addr, intent{operator: true})
+	if err != nil && n.Cluster().UID != a.welcome.Cluster.UID { // another member may have been faster
+		n.mu.Lock()
+		n.form.named("operator", autocluster.FromOperator, addresses(target, n.opts.Saved.Name), n.now())
+		n.form.poke()
+		n.release()
+		return fmt.Errorf("%s: %s: goes on trying", target, oneLine(explain(addr, err)))
+	}
+	return n.save()
+}
+
+// leaveForJoin gives our own cluster up before we enter another.
+func (n *Node) leaveForJoin(target string, a answer) error {
+	n.mu.Lock()
+	defer n.release()
+	if a.welcome.Cluster.UID == n.cluster.UID && !n.left {
+		return fmt.Errorf("%w: %s is in this node's cluster", ErrSameName, target)
+	}
+	n.broadcast(wire.Bye{Incarnation: n.opts.Saved.Incarnation, Kind: membership.ByeLeave})
+	n.cluster, n.merged, n.left, n.joined = core.Cluster{}, nil, false, 0
+	n.members.Clear(n.record())
+	n.form.held = true
+	return nil
+}
+
+// letForm lets the node decide again by itself.
+func (n *Node) letForm() {
+	n.mu.Lock()
+	n.form.held = false
+	n.form.poke()
+	n.release()
+}
+
+// Merge joins the whole cluster of the local node with those met at the
+// addresses; nobody leaves. It returns how many nodes were reached.
+func (n *Node) Merge(_ context.Context, targets []string) (int, error) {
+	n.mu.Lock()
+	left := n.left
+	n.mu.Unlock()
+	if left {
+		return 0, ErrLeft
+	}
+	met := 0
+	var failed error
+	for _, t := range targets {
+		_, _, err := n.ask(t, intent{merge: true})
+		switch {
+		case err == nil:
+			met++
+		case !isSelf(err):
+			failed = errors.Join(failed, err)
+		}
+	}
+	if met == 0 {
+		if failed == nil {
+			failed = errors.New("the addresses are those of this node")
+		}
+		return 0, fmt.Errorf("%w: %s", ErrNoContacts, oneLine(failed))
+	}
+	return met, n.save()
+}
+
+// Leave gives the membership up. The node stays out, also after a restart,
+// until an operator lets it join again.
+func (n *Node) Leave(context.Context) error {
+	n.mu.Lock()
+	if len(n.members.Members()) < 2 {
+		n.release()
+		return ErrAlone
+	}
+	n.broadcast(wire.Bye{Incarnation: n.opts.Saved.Incarnation, Kind: membership.ByeLeave})
+	n.standAlone()
+	n.release()
+	return n.save()
+}
+
+// ForceLeave removes another member, running or stopped, and fences its uid
+// until an operator runs `muster cluster join` on it.
+func (n *Node) ForceLeave(_ context.Context, name core.NodeID) error {
+	n.mu.Lock()
+	err := n.members.Remove(n.now(), n.stamp(), name)
+	n.release()
+	if err != nil {
+		return err
+	}
+	return n.save()
+}
+
+// Cluster returns the cluster that the node is in; zero while it is in none.
+func (n *Node) Cluster() core.Cluster {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cluster
+}
+
+// Members returns every member as this node sees it, sorted by name.
+func (n *Node) Members() []core.Member {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.members.Members()
+}
+
+// Counters returns what this node counts.
+func (n *Node) Counters() []core.Count {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := append(n.count.counts(), n.members.Counts()...)
+	return append(out, core.Count{Name: "subscribe_visibility_timeouts_total", Reason: "slow_peer", Value: n.visible.timeouts})
+}

@@ -1,0 +1,193 @@
+package node
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-mqtt/muster/core/wire"
+)
+
+// manual starts a node that founds its own cluster at once.
+func (c *cluster) manual(name string) *testNode {
+	c.tweak = func(o *Options) { o.Form.Manual, o.Sources = true, nil }
+	n := c.start(name)
+	<-n.Formed()
+	return n
+}
+
+func TestManualJoinAndLeave(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b, d := c.manual("n1"), c.manual("n2"), c.manual("n3")
+		in := b.sub("k")
+		if err := b.Join(t.Context(), "n1@n1:1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Join(t.Context(), "n2:1"); err != nil { // any member will do
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		c.one("n1", "n2", "n3")
+		d.pub("k", "1", 1)
+		if len(in.take()) != 1 {
+			t.Error("a join must keep the joiner's sessions")
+		}
+		if err := b.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		c.one("n1", "n3")
+		c.one("n2")
+		if b.states() != "n2:alive" || a.states() != "n1:alive n3:alive" {
+			t.Errorf("after the leave: %s; %s", a.states(), b.states())
+		}
+		b.halt()
+		b = c.start("n2")
+		time.Sleep(20 * time.Second)
+		c.one("n1", "n3") // stays out after a restart
+		if err := b.Join(t.Context(), "n3:1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		c.one("n1", "n2", "n3")
+	})
+}
+
+func TestJoinSaysWhatIsWrong(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b := c.manual("n1"), c.manual("n2")
+		c.tweak = func(o *Options) { o.Form.Manual, o.Sources, o.Key = true, nil, wire.Key{9} }
+		c.start("n3")
+		time.Sleep(time.Second)
+		c.net.Cut("n1:1", "n2:1")
+		for target, want := range map[string]string{
+			"n1@n1": "already joined: n1@n1 is this node", "n1:1": "is this node", "n9:1": "refused", "n2:1": "did not answer",
+			"n3:1": "cookie",
+		} {
+			if err := a.Join(t.Context(), target); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("join %s: %v, want %q", target, err, want)
+			}
+		}
+		c.net.HealAll()
+		if err := a.Join(t.Context(), "n2:1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Join(t.Context(), "n2:1"); !errors.Is(err, ErrSameName) {
+			t.Errorf("second join: %v", err)
+		}
+		if err := b.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := b.Leave(t.Context()); !errors.Is(err, ErrAlone) {
+			t.Errorf("second leave: %v", err)
+		}
+	})
+}
+
+func TestForceLeaveRunningAndStopped(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, _, d := c.three()
+		if err := a.ForceLeave(t.Context(), "n3@n3"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		c.one("n1", "n2")
+		if d.Cluster() == a.Cluster() || d.states() != "n3:alive" {
+			t.Errorf("the removed node: %s", d.states())
+		}
+		if err := d.Join(t.Context(), "n2:1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		c.one("n1", "n2", "n3")
+		d.kill()
+		time.Sleep(3 * time.Second)
+		if err := a.ForceLeave(t.Context(), "n3@n3"); err != nil {
+			t.Fatal(err)
+		}
+		d = c.start("n3")
+		time.Sleep(10 * time.Second)
+		c.one("n1", "n2") // fenced in its next incarnation too
+		if d.Cluster() == a.Cluster() {
+			t.Error("it must be told when it knocks")
+		}
+		if err := a.ForceLeave(t.Context(), "n3@n3"); err == nil {
+			t.Error("force-leave of a stranger must fail")
+		}
+	})
+}
+
+// `muster join` merges two whole clusters; nobody leaves, nothing is lost.
+func TestMergeTwoClusters(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b, d, e := c.manual("n1"), c.manual("n2"), c.manual("n3"), c.manual("n4")
+		if err := errors.Join(b.Join(t.Context(), "n1:1"), e.Join(t.Context(), "n3:1")); err != nil {
+			t.Fatal(err)
+		}
+		in := e.sub("all/#")
+		time.Sleep(time.Second)
+		met, err := b.Merge(t.Context(), []string{"n4:1", "n9:1"})
+		if met != 1 || err != nil {
+			t.Fatalf("met %d, %v", met, err)
+		}
+		time.Sleep(2 * time.Second)
+		c.one("n1", "n2", "n3", "n4")
+		a.pub("all/1", "x", 1)
+		d.pub("all/2", "y", 1)
+		if got := in.take(); !slices.Equal(got, []string{"all/1=x/1", "all/2=y/1"}) {
+			t.Errorf("got %v", got)
+		}
+		if _, err := a.Merge(t.Context(), []string{"n9:1"}); !errors.Is(err, ErrNoContacts) {
+			t.Errorf("merge with nobody: %v", err)
+		}
+	})
+}
+
+// A node that was away while its cluster was merged into another follows when
+// it returns.
+func TestReturnAfterAMerge(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		_, b, d := c.manual("n1"), c.manual("n2"), c.manual("n3")
+		if err := d.Join(t.Context(), "n2:1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		d.kill()
+		time.Sleep(3 * time.Second)
+		if _, err := b.Merge(t.Context(), []string{"n1:1"}); err != nil {
+			t.Fatal(err)
+		}
+		c.start("n3")
+		time.Sleep(3 * time.Second)
+		c.one("n1", "n2", "n3")
+	})
+}
+
+func TestAutocleanForgetsAStoppedNode(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		c.tweak = func(o *Options) { o.Membership.Autoclean = 10 * time.Second }
+		a, b, d := c.three()
+		d.halt()
+		time.Sleep(9 * time.Second)
+		if got := a.states(); got != "n1:alive n2:alive n3:left" {
+			t.Errorf("before its time: %s", got)
+		}
+		time.Sleep(3 * time.Second)
+		if got := a.states() + "|" + b.states(); got != "n1:alive n2:alive|n1:alive n2:alive" {
+			t.Errorf("after its time: %s", got)
+		}
+	})
+}
+
+func TestAddresses(t *testing.T) {
+	for target, want := range map[string][]string{
+		"a@h": {"h:4370"}, "a7@h": {"h:4377", "h:4370"}, "a7@h:99": {"h:99"}, "h": {"h:4373", "h:4370"}, "h:1": {"h:1"},
+		"a@[::1]": {"[::1]:4370"}, "a@[::1]:5": {"[::1]:5"}, "::1": {"[::1]:4373", "[::1]:4370"},
+	} {
+		if got := addresses(target, "self3@x"); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", target, got, want)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package node
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/lane"
+	"github.com/muster-mqtt/muster/core/wire"
+)
+
+// theLane is the number of the one data lane between two nodes.
+const theLane = 1
+
+// outLane is the sending end of the lane to one peer, with the publishers
+// that wait for its acknowledgements.
+type outLane struct {
+	mu     sync.Mutex
+	sender *lane.Sender
+	waits  []laneWait    // in the order of seq
+	room   chan struct{} // closed when room is made; nil while nobody waits
+	gone   bool          // the peer is no member any more
+	wake   func()
+}
+
+// laneWait is one publish that waits for the acknowledgement of seq.
+type laneWait struct {
+	seq uint64
+	pub *publication
+}
+
+// publication is one QoS 1 publish on its way: left counts the lanes that
+// have not acknowledged it, and the admission itself.
+type publication struct {
+	left     atomic.Int32
+	accepted func()
+}
+
+func (p *publication) done() {
+	if p.left.Add(-1) == 0 && p.accepted != nil {
+		p.accepted()
+	}
+}
+
+func newOutLane(o lane.Options, wake func()) *outLane {
+	return &outLane{sender: lane.NewSender(o), wake: wake}
+}
+
+// waitRoom returns a channel that is closed when the lane has made room. The
+// caller holds mu.
+func (l *outLane) waitRoom() <-chan struct{} {
+	if l.room == nil {
+		l.room = make(chan struct{})
+	}
+	return l.room
+}
+
+// append numbers one encoded message. The caller holds mu and has asked for
+// room.
+func (l *outLane) append(encoded []byte, qos core.QoS, pub *publication) {
+	seq := l.sender.Append(encoded, qos)
+	if pub != nil {
+		l.waits = append(l.waits, laneWait{seq: seq, pub: pub})
+	}
+}
+
+// next appends the next frame of the lane to dst, or returns it unchanged.
+func (l *outLane) next(dst []byte, h wire.LaneHeader) ([]byte, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, ok := l.sender.Next()
+	if !ok {
+		return dst, false
+	}
+	h.First, h.Count = b.First, uint32(b.Count)
+	return wire.AppendLane(dst, h, b.Body), true
+}
+
+// ack takes a cumulative acknowledgement; an error says that the peer
+// acknowledges what it was never sent.
+func (l *outLane) ack(seq uint64) error {
+	l.mu.Lock()
+	if err := l.sender.Ack(seq); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	done := l.take(func(w laneWait) bool { return w.seq <= seq })
+	l.makeRoom()
+	l.mu.Unlock()
+	finish(done)
+	return nil
+}
+
+// nak sends again from a message that the peer misses.
+func (l *outLane) nak(from uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.wake()
+	return l.sender.Nak(from)
+}
+
+// resume starts the lane over on a new link, after what the peer has; it
+// returns the publishes that this completes.
+func (l *outLane) resume(have uint64) ([]*publication, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.sender.Resume(have); err != nil {
+		return nil, err
+	}
+	l.makeRoom()
+	return l.take(func(w laneWait) bool { return w.seq <= have }), nil
+}
+
+// giveUp takes every publish that waits for this lane, to be finished by the
+// caller: its peer has failed. The messages stay, for when it returns.
+func (l *outLane) giveUp() []*publication {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.makeRoom()
+	return l.take(func(laneWait) bool { return true })
+}
+
+// drop forgets everything for good; it returns the publishes that wait and
+// how many messages of QoS 1 are dropped.
+func (l *outLane) drop() (waiting []*publication, dropped int) {
+	l.mu.Lock()
+	dropped = l.sender.Drop()
+	l.gone = true
+	l.mu.Unlock()
+	return l.giveUp(), dropped
+}
+
+// take removes the leading waits that match and returns them. The caller
+// holds mu.
+func (l *outLane) take(match func(laneWait) bool) []*publication {
+	n := 0
+	for n < len(l.waits) && match(l.waits[n]) {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]*publication, n)
+	for i, w := range l.waits[:n] {
+		out[i] = w.pub
+	}
+	rest := copy(l.waits, l.waits[n:])
+	clear(l.waits[rest:])
+	l.waits = l.waits[:rest]
+	return out
+}
+
+func (l *outLane) makeRoom() {
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
+	}
+}
+
+func finish(pubs []*publication) {
+	for _, p := range pubs {
+		p.done()
+	}
+}
+
+// base returns the first unacknowledged sequence.
+func (l *outLane) base() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sender.Base()
+}
+
+// inLane is the receiving end of the lane from one peer. mu is held while the
+// messages of a frame are delivered, so that the frames of an old link and of
+// its successor cannot overtake each other.
+type inLane struct {
+	mu       sync.Mutex
+	receiver *lane.Receiver
+	inc      core.Incarnation // whose sequences receiver counts
+	ackDue   atomic.Bool
+}
+
+// accepted returns how far the lane has got, and of which incarnation.
+func (l *inLane) accepted() (core.Incarnation, uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inc, l.receiver.Accepted()
+}

@@ -1,0 +1,157 @@
+package node
+
+import (
+	"sync/atomic"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/lane"
+	"github.com/muster-mqtt/muster/core/membership"
+	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/wire"
+)
+
+// peer is another member of the cluster as this node works with it. It
+// outlives its links, so that lanes resume and tables need only what was
+// missed. Node.mu guards it, but for out, in and current.
+type peer struct {
+	uid     core.UID
+	name    core.NodeID
+	slot    int // in the route table
+	out     *outLane
+	in      *inLane
+	copy    *replica.Copy // its table, as we hold it
+	feed    *replica.Feed // our table, on its way to it; nil without a link
+	link    *link
+	current atomic.Pointer[link] // the same as link, for the data path
+}
+
+// addPeer makes room for a member; the route table bounds how many there are.
+func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
+	if p := n.peers[uid]; p != nil {
+		p.name = name
+		return p, nil
+	}
+	slot, err := n.routes.Slot(uid)
+	if err != nil {
+		return nil, err
+	}
+	p := &peer{
+		uid: uid, name: name, slot: slot,
+		in:   &inLane{receiver: lane.NewReceiver()},
+		copy: replica.NewCopy(replica.Limits{}),
+	}
+	p.out = newOutLane(n.opts.Lane, p.wake)
+	n.peers[uid] = p
+	n.lanes[slot].Store(p.out)
+	n.routes.SetFlood(slot, true)
+	return p, nil
+}
+
+// dropPeer forgets a member that is gone for good.
+func (n *Node) dropPeer(uid core.UID) {
+	p := n.peers[uid]
+	if p == nil {
+		return
+	}
+	n.routes.SetLive(p.slot, false)
+	for key := range p.copy.Rows() {
+		if k, err := wire.ParseKey(key); err == nil && k.Kind == wire.RowRoute {
+			_ = n.routes.Apply(p.slot, k.Filter, false) // it was let in
+		}
+	}
+	waiting, dropped := p.out.drop()
+	n.count.incomplete.Add(uint64(len(waiting)))
+	n.count.droppedSpool.Add(uint64(dropped))
+	n.later = append(n.later, func() { finish(waiting) })
+	if p.link != nil {
+		p.link.finish()
+		p.link = nil
+		p.current.Store(nil)
+	}
+	n.lanes[p.slot].CompareAndSwap(p.out, nil)
+	n.routes.Release(p.slot)
+	delete(n.peers, uid)
+}
+
+// wake wakes the writer of the peer's link, if it has one.
+func (p *peer) wake() {
+	if l := p.current.Load(); l != nil {
+		l.wake()
+	}
+}
+
+// applyChanges brings the rows of a peer's table into effect.
+func (n *Node) applyChanges(p *peer, changes []replica.Change) {
+	for _, c := range changes {
+		k, err := wire.ParseKey(c.Key)
+		switch {
+		case err != nil:
+			n.badRow(p, err)
+		case k.Kind == wire.RowRoute:
+			if err := n.routes.Apply(p.slot, k.Filter, !c.Deleted); err != nil {
+				n.badRow(p, err)
+			}
+		case k.Kind == wire.RowRecord && !c.Deleted:
+			n.applyRecord(p, c.Value)
+		case k.Kind == wire.RowReach:
+			n.applyReach(p, k.UID, c)
+		}
+	}
+	n.routes.SetFlood(p.slot, !p.copy.Complete())
+}
+
+func (n *Node) applyRecord(p *peer, value []byte) {
+	r, err := wire.DecodeRecord(value)
+	if err != nil {
+		n.badRow(p, err)
+		return
+	}
+	n.members.RecordRow(n.now(), p.uid, r)
+}
+
+func (n *Node) applyReach(p *peer, uid core.UID, c replica.Change) {
+	row := membership.ReachRow{UID: uid}
+	if !c.Deleted {
+		var err error
+		if row, err = wire.DecodeReach(c.Value); err != nil || row.UID != uid {
+			n.badRow(p, err)
+			return
+		}
+	}
+	n.members.ReachRow(n.now(), p.uid, row, c.Deleted)
+}
+
+func (n *Node) badRow(p *peer, err error) {
+	n.count.badFrames.Add(1)
+	n.log.Warn("row of a peer is not readable", "peer", p.name, "error", err)
+}
+
+// nextTableFrame returns the next message of the table feed to the peer of
+// l, or nil.
+func (n *Node) nextTableFrame(l *link) wire.Frame {
+	if !l.tables.Swap(false) {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.peer.link != l || l.peer.feed == nil {
+		return nil
+	}
+	m, ok := l.peer.feed.Next(n.now())
+	if !ok {
+		n.arm()
+		return nil
+	}
+	l.tables.Store(true)
+	return m
+}
+
+// pump tells every writer that our table has changed.
+func (n *Node) pump() {
+	for _, p := range n.peers {
+		if p.link != nil {
+			p.link.tables.Store(true)
+			p.link.wake()
+		}
+	}
+}

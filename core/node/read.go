@@ -1,0 +1,230 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/membership"
+	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/transport"
+)
+
+// claimBatch is how many claims travel in one frame.
+const claimBatch = 500
+
+// read is the reader goroutine of a link.
+func (n *Node) read(l *link) {
+	err := n.readAll(l)
+	l.end()
+	n.mu.Lock()
+	if l.peer.link == l {
+		n.detach(l.peer)
+		if !errors.Is(err, transport.ErrClosed) {
+			n.log.Info("link lost", "peer", l.peer.name, "error", err)
+		}
+		n.members.LinkDown(n.now(), l.peer.uid)
+	}
+	n.release()
+}
+
+func (n *Node) readAll(l *link) error {
+	for {
+		raw, err := l.tl.Receive()
+		if err != nil {
+			return err
+		}
+		body, err := l.opener.Open(raw)
+		if err == nil && wire.IsLane(body) {
+			err = n.receiveLane(l, body)
+		} else if err == nil {
+			err = n.receiveControl(l, body)
+		}
+		if err != nil {
+			n.count.badFrames.Add(1)
+			return err
+		}
+	}
+}
+
+// receiveControl takes one control frame. What concerns the data lane alone
+// needs no lock but the lane's.
+func (n *Node) receiveControl(l *link, body []byte) error {
+	f, err := wire.Decode(body)
+	if err != nil {
+		return err
+	}
+	switch f := f.(type) {
+	case wire.LaneAck:
+		if f.Incarnation == l.self {
+			return l.peer.out.ack(f.Seq)
+		}
+		return nil
+	case wire.LaneNak:
+		if f.Incarnation == l.self {
+			return l.peer.out.nak(f.From)
+		}
+		return nil
+	}
+	n.mu.Lock()
+	defer n.release()
+	if l.peer.link != l {
+		return nil // on its way out
+	}
+	return n.control(l.peer, f)
+}
+
+func (n *Node) control(p *peer, f wire.Frame) error {
+	switch f := f.(type) {
+	case wire.Probe:
+		n.sendTo(p.uid, wire.Echo{ID: f.ID, ViewHash: n.members.Hash()})
+	case wire.Echo:
+		n.members.Echo(n.now(), p.uid)
+	case wire.Bye:
+		n.log.Info("peer says good-bye", "peer", p.name, "leaves", f.Kind == membership.ByeLeave)
+		p.link.end()
+		n.detach(p)
+		n.members.Bye(n.now(), n.stamp(), p.uid, f.Kind)
+	case wire.Entries:
+		n.members.Merge(n.now(), n.credible(f.Entries))
+	case wire.Moved:
+		n.moved(f)
+	case wire.Claims:
+		n.takeClaims(f.Claims)
+	case wire.Refuse:
+		e := &RefusedError{UID: p.uid, Name: p.name, Code: f.Code, Text: f.Text}
+		n.refusedBy(e)
+		return e
+	case wire.Unknown, wire.Welcome:
+	default:
+		return n.tableFrame(p, f)
+	}
+	return nil
+}
+
+// tableFrame takes a frame of the replicated tables.
+func (n *Node) tableFrame(p *peer, f wire.Frame) error {
+	switch f := f.(type) {
+	case replica.Delta:
+		changes, reply := p.copy.Delta(f)
+		n.applied(p, changes, reply)
+	case replica.Snapshot:
+		changes, reply := p.copy.Snapshot(f)
+		n.applied(p, changes, reply)
+	case replica.Ack:
+		err := p.feed.Ack(f)
+		n.feedMoved(p)
+		return err
+	case replica.Pull:
+		err := p.feed.Pull(f)
+		n.feedMoved(p)
+		return err
+	default:
+		return fmt.Errorf("unexpected frame %T", f)
+	}
+	return nil
+}
+
+// applied brings changes into effect and tells the origin how far we are. The
+// changes may cost the peer its link: a row may say that it is gone.
+func (n *Node) applied(p *peer, changes []replica.Change, reply replica.Message) {
+	n.applyChanges(p, changes)
+	if reply != nil {
+		n.sendTo(p.uid, reply)
+	}
+}
+
+func (n *Node) feedMoved(p *peer) {
+	p.link.tables.Store(true)
+	p.link.wake()
+	n.visible.reached(n.ackedByAll())
+}
+
+// credible leaves out entries whose stamp is too far in the future.
+func (n *Node) credible(entries []membership.Entry) []membership.Entry {
+	out := entries[:0:0]
+	for _, e := range entries {
+		if err := n.clock.Observe(e.Stamp, n.now()); err != nil {
+			n.count.stampsAhead.Add(1)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// moved follows the peers of our cluster when it is merged into another.
+func (n *Node) moved(m wire.Moved) {
+	switch {
+	case m.Cluster.IsZero():
+	case m.Cluster.UID == n.cluster.UID || m.Cluster.Compare(n.cluster) < 0:
+		n.adopt(m.Cluster, m.Merged)
+	default: // ours is the better one: the peer will follow us
+		n.adopt(n.cluster, append(m.Merged, m.Cluster.UID))
+	}
+}
+
+func (n *Node) takeClaims(claims []wire.Claim) {
+	credible := claims[:0:0]
+	for _, c := range claims {
+		if err := n.clock.Observe(c.Token.Stamp, n.now()); err != nil {
+			n.count.stampsAhead.Add(1)
+			continue
+		}
+		credible = append(credible, c)
+	}
+	if n.sessions == nil {
+		return
+	}
+	n.later = append(n.later, func() {
+		for _, c := range credible {
+			n.sessions.TakenOver(c.ClientID, c.Token, c.Discard)
+		}
+	})
+}
+
+// Claim says to every peer that a client connects here. See mqtt.Cluster.
+func (n *Node) Claim(clientID string, discard bool) core.Token {
+	n.mu.Lock()
+	defer n.release()
+	t := core.Token{Stamp: n.stamp(), UID: n.opts.Saved.UID}
+	n.broadcast(wire.Claims{Claims: []wire.Claim{{ClientID: clientID, Token: t, Discard: discard}}})
+	return t
+}
+
+// queueClaims tells a new link who is connected here, so that a client that
+// connected on both sides of a split keeps one connection.
+func (n *Node) queueClaims(l *link) {
+	if n.sessions == nil {
+		return
+	}
+	var batch []wire.Claim
+	flush := func() {
+		if len(batch) > 0 {
+			l.queue(wire.Claims{Claims: batch})
+			batch = nil
+		}
+	}
+	n.sessions.Connected(func(clientID string, t core.Token) bool {
+		batch = append(batch, wire.Claim{ClientID: clientID, Token: t})
+		if len(batch) == claimBatch {
+			flush()
+		}
+		return true
+	})
+	flush()
+}
+
+// refusedBy takes a refusal to heart: a node that was removed from its
+// cluster is told so when it knocks.
+func (n *Node) refusedBy(e *RefusedError) {
+	_, member := n.members.StateOf(e.UID)
+	if e.Code == wire.RefuseFenced && member {
+		n.expelled(membership.Entry{UID: n.opts.Saved.UID, Decision: membership.Removed, Stamp: n.stamp()})
+		return
+	}
+	if e.Code != wire.RefuseRedundant && !n.quiet.hush(string(e.Name), n.now()) {
+		n.log.Warn("refused", "by", e.Name, "reason", e.Text)
+	}
+}

@@ -1,0 +1,255 @@
+package node
+
+import (
+	"errors"
+	"net"
+	"slices"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/membership"
+	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/wire"
+)
+
+// maxMerged bounds the uids of clusters that were merged into ours.
+const maxMerged = 64
+
+// resolve returns the cluster that both sides of a connection are in when it
+// becomes a link; zero if it must not become one. Both sides compute it from
+// the same two welcomes.
+func resolve(dialler, acceptor wire.Welcome) core.Cluster {
+	a, b := dialler.Cluster, acceptor.Cluster
+	switch {
+	case dialler.Probe:
+		return core.Cluster{}
+	case a.UID == b.UID:
+		return a // also zero and zero
+	case (dialler.Left || acceptor.Left) && !dialler.Operator:
+		return core.Cluster{}
+	case a.IsZero(), slices.Contains(acceptor.Merged, a.UID):
+		return b
+	case b.IsZero(), slices.Contains(dialler.Merged, b.UID):
+		return a
+	case dialler.Merge && a.Compare(b) < 0:
+		return a
+	case dialler.Merge:
+		return b
+	}
+	return core.Cluster{}
+}
+
+// errNotLinked says that two nodes have nothing to do with each other: other
+// clusters, and nothing allows a merge.
+var errNotLinked = errors.New("the node is in another cluster")
+
+// errChanged says that our cluster changed during a hello; the next dial goes
+// by the new one.
+var errChanged = errors.New("this node's cluster has just changed")
+
+// settleAccepted decides on an inbound connection and answers it: with our
+// welcome as the first frame of the new link, with a refusal, or, to one that
+// only asks, with the welcome alone.
+func (n *Node) settleAccepted(c *conn, theirs wire.Welcome) {
+	n.mu.Lock()
+	defer n.release()
+	mine := n.welcomeLocked(c, intent{})
+	n.observeStamp(theirs.Now)
+	n.incoming(c.who, theirs)
+	target := resolve(theirs, mine)
+	if target.IsZero() || n.stopping {
+		n.answerOnly(c, mine)
+		return
+	}
+	if r := n.objection(c, theirs, theirs.Operator, mine.Cluster); r != nil {
+		n.count.hellosRefused.Add(1)
+		n.log.Warn("node refused", "name", c.who.Name, "remote", c.tl.Info().Remote, "reason", r.Text)
+		n.answerOnly(c, *r)
+		return
+	}
+	if l := n.install(c, theirs, target); l != nil {
+		n.launch(l, mine)
+	}
+}
+
+// settleDialled decides on a connection that we dialled, with the acceptor's
+// welcome in hand.
+func (n *Node) settleDialled(c *conn, mine, theirs wire.Welcome) (bool, error) {
+	n.mu.Lock()
+	defer n.release()
+	n.observeStamp(theirs.Now)
+	target := resolve(mine, theirs)
+	err := errNotLinked
+	switch {
+	case n.stopping, n.cluster != mine.Cluster && n.cluster != target:
+		err = errChanged
+	case !target.IsZero():
+		if r := n.objection(c, theirs, false, theirs.Cluster); r != nil {
+			n.answerOnly(c, *r)
+			return false, errors.New(r.Text)
+		}
+		if l := n.install(c, theirs, target); l != nil {
+			n.launch(l, nil)
+			return true, nil
+		}
+		return true, nil // another link to the same node stays
+	}
+	_ = c.tl.Close()
+	return false, err
+}
+
+// answerOnly sends one last frame on a connection that becomes no link.
+func (n *Node) answerOnly(c *conn, f wire.Frame) {
+	frame, err := c.sealer.Seal(wire.Append(nil, f))
+	n.start(func() {
+		if err == nil {
+			_ = c.tl.Send(frame)
+		}
+		c.closeAfterPeer(n.opts.HelloTimeout)
+	})
+}
+
+// objection says why a node must not become a peer, nil if it may.
+func (n *Node) objection(c *conn, theirs wire.Welcome, operator bool, before core.Cluster) *wire.Refuse {
+	h := hello(c, theirs)
+	if operator {
+		n.members.Admit(n.now(), n.stamp(), h)
+	}
+	if _, fenced := n.members.Fenced(h.UID); fenced {
+		return &wire.Refuse{Code: wire.RefuseFenced, Text: string(h.Name) + " was removed from the cluster: run `muster cluster join` on it to let it in again"}
+	}
+	if n.members.Stale(h) {
+		return &wire.Refuse{Code: wire.RefuseOld, Text: "a later start of this data directory is known: is a copy of it running?"}
+	}
+	if _, member := n.members.StateOf(h.UID); !member && before != theirs.Cluster {
+		if _, taken := n.members.NameTaken(h.Name, h.UID); taken {
+			return &wire.Refuse{Code: wire.RefuseName, Text: "another live node is called " + string(h.Name) + ": give this one another node.name"}
+		}
+	}
+	return nil
+}
+
+func hello(c *conn, w wire.Welcome) membership.Hello {
+	return membership.Hello{UID: c.who.UID, Name: c.who.Name, Addr: w.Addr, Incarnation: c.who.Incarnation}
+}
+
+// install makes a connection the link of its peer, unless another one stays:
+// of two that were dialled at the same time, the lower uid's.
+func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link {
+	n.adopt(target, theirs.Merged)
+	p, err := n.addPeer(c.who.UID, c.who.Name)
+	if err != nil {
+		n.log.Warn("no room for another node", "name", c.who.Name, "error", err)
+		n.answerOnly(c, wire.Refuse{Code: wire.RefuseFull, Text: err.Error()})
+		return nil
+	}
+	if old := p.link; old != nil && old.inc == c.who.Incarnation && old.dialler != c.dialler && old.dialler.Compare(c.dialler) < 0 {
+		n.answerOnly(c, wire.Refuse{Code: wire.RefuseRedundant, Text: "another link of the same pair stays"})
+		n.members.Answered(n.now(), c.who.UID)
+		return nil
+	} else if old != nil {
+		old.end()
+		n.detach(p)
+	}
+	l := newLink(p, c, n.opts.Saved.Incarnation)
+	done, err := p.begin(c.who.Incarnation, theirs, l.self)
+	if err != nil {
+		n.log.Error("lanes do not fit together, link refused", "peer", p.name, "error", err)
+		_ = c.tl.Close()
+		return nil
+	}
+	n.later = append(n.later, func() { finish(done) })
+	n.routes.SetFlood(p.slot, !p.copy.Complete())
+	p.feed = replica.NewFeed(n.table, theirs.Have)
+	p.link = l
+	n.members.Met(n.now(), n.stamp(), hello(c, theirs))
+	return l
+}
+
+// begin takes up the lanes and the table where they stand.
+func (p *peer) begin(inc core.Incarnation, theirs wire.Welcome, self core.Incarnation) ([]*publication, error) {
+	have, base := uint64(0), uint64(1)
+	for _, pos := range theirs.Lanes {
+		if pos.Lane == theLane {
+			base = pos.Base
+			if pos.Incarnation == self {
+				have = pos.Received
+			}
+		}
+	}
+	if err := p.copy.Meet(inc); err != nil {
+		return nil, err
+	}
+	p.in.mu.Lock()
+	err := p.in.receiver.Begin(inc, base)
+	if err == nil {
+		p.in.inc = inc
+	}
+	p.in.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return p.out.resume(have)
+}
+
+// launch starts the goroutines of an installed link; first is sent before
+// anything else.
+func (n *Node) launch(l *link, first wire.Frame) {
+	if first != nil {
+		l.queue(first)
+	}
+	l.queue(wire.Entries{Entries: n.members.Entries()})
+	n.later = append(n.later, func() { n.queueClaims(l) })
+	l.tables.Store(true)
+	l.peer.current.Store(l)
+	l.wake()
+	n.start(func() { n.write(l) })
+	n.start(func() { n.read(l) })
+}
+
+// adopt makes target our cluster. If we had another, ours has been merged
+// into it, and our peers are told to follow.
+func (n *Node) adopt(target core.Cluster, merged []core.UID) {
+	changed := n.learnMerged(merged)
+	if n.cluster != target {
+		changed = true
+		if !n.cluster.IsZero() {
+			n.count.clusterMerges.Add(1)
+			n.log.Info("cluster merged into another", "from", n.cluster.UID, "to", target.UID)
+			n.learnMerged([]core.UID{n.cluster.UID})
+		}
+		joined := n.joined
+		if n.cluster.IsZero() || joined == 0 {
+			joined = n.stamp()
+		}
+		n.left = false
+		n.setCluster(target, joined)
+	}
+	if changed {
+		n.markDirty()
+		n.broadcast(wire.Moved{Cluster: n.cluster, Merged: n.merged})
+	}
+}
+
+func (n *Node) learnMerged(uids []core.UID) (changed bool) {
+	for _, u := range uids {
+		if !slices.Contains(n.merged, u) {
+			n.merged = append(n.merged, u)
+			changed = true
+		}
+	}
+	if len(n.merged) > maxMerged {
+		n.merged = n.merged[len(n.merged)-maxMerged:]
+	}
+	return changed
+}
+
+// observeStamp takes the higher of two cluster times at a link-up.
+func (n *Node) observeStamp(s core.Stamp) { n.clock.Adopt(s, n.now()) }
+
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
+}
