@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,8 +251,12 @@ func TestShortCutLosesNothing(t *testing.T) {
 			}
 			time.Sleep(time.Duration(round) * 150 * time.Millisecond)
 			c.net.HealAll()
-			for range 100 {
-				<-pending
+			for i := range 100 {
+				select {
+				case <-pending:
+				case <-time.After(time.Minute):
+					t.Fatalf("round %d: acknowledgement %d is missing", round, i)
+				}
 			}
 		}
 		got := in.take()
@@ -273,6 +278,7 @@ func TestSameClientAtAnotherNodeClosesTheFirst(t *testing.T) {
 	bubble(t, func(c *cluster) {
 		a, b, d := c.three()
 		a.connectClient("x")
+		synctest.Wait() // the claim is known to all, as when a client moves
 		b.connectClient("x")
 		synctest.Wait()
 		if a.front.has("x") || !b.front.has("x") {
@@ -285,6 +291,31 @@ func TestSameClientAtAnotherNodeClosesTheFirst(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if b.front.has("x") || !d.front.has("x") {
 			t.Error("after the heal the later claim must win")
+		}
+	})
+}
+
+// Two connections made at the same instant: the tokens agree on one of them.
+func TestSimultaneousClaimsLeaveOne(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b, d := c.three()
+		for i := range 50 {
+			id := fmt.Sprint("c", i)
+			var wg sync.WaitGroup
+			for _, n := range []*testNode{a, b, d} {
+				wg.Go(func() { n.connectClient(id) })
+			}
+			wg.Wait()
+			synctest.Wait()
+			left := 0
+			for _, n := range []*testNode{a, b, d} {
+				if n.front.has(id) {
+					left++
+				}
+			}
+			if left != 1 {
+				t.Fatalf("%s is connected at %d nodes", id, left)
+			}
 		}
 	})
 }

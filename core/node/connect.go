@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/transport"
 )
@@ -127,6 +128,10 @@ func (c *conn) receiveWelcome() (wire.Welcome, error) {
 		return f, nil
 	case wire.Refuse:
 		return wire.Welcome{}, &RefusedError{UID: c.who.UID, Name: c.who.Name, Code: f.Code, Text: f.Text}
+	case wire.Entries:
+		return wire.Welcome{}, &RefusedError{
+			UID: c.who.UID, Name: c.who.Name, Code: wire.RefuseFenced, Text: "this node was removed from the cluster", Entries: f.Entries,
+		}
 	}
 	return wire.Welcome{}, errors.New("the first frame is no welcome")
 }
@@ -137,6 +142,8 @@ type RefusedError struct {
 	Name core.NodeID
 	Code wire.Code
 	Text string
+	// Entries are the decisions that a removed node is told.
+	Entries []membership.Entry
 }
 
 // Error returns the other side's reason.

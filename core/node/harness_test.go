@@ -95,7 +95,7 @@ func (c *cluster) start(name string) *testNode {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	n.Node, n.front, n.ended = node, &fakeFront{conns: map[string]core.Token{}}, make(chan struct{})
+	n.Node, n.front, n.ended = node, &fakeFront{conns: map[string]core.Token{}, beaten: map[string]core.Token{}}, make(chan struct{})
 	node.SetSessions(n.front)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
@@ -184,13 +184,17 @@ var _ Source = (*fakeSource)(nil)
 
 // fakeFront stands in for the MQTT front.
 type fakeFront struct {
-	mu    sync.Mutex
-	conns map[string]core.Token
+	mu     sync.Mutex
+	conns  map[string]core.Token
+	beaten map[string]core.Token // the highest claim made elsewhere
 }
 
 func (f *fakeFront) TakenOver(id string, token core.Token, _ bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if token.Compare(f.beaten[id]) > 0 {
+		f.beaten[id] = token
+	}
 	if own, ok := f.conns[id]; ok && own.Compare(token) < 0 {
 		delete(f.conns, id)
 	}
@@ -215,11 +219,19 @@ func (f *fakeFront) has(id string) bool {
 
 var _ Sessions = (*fakeFront)(nil)
 
-// connect claims a client ID at n, as the front does.
+// connectClient claims a client ID at n, as the front does: a claim made
+// elsewhere between ours and its effect is not overlooked.
 func (n *testNode) connectClient(id string) {
+	n.front.mu.Lock()
+	n.front.conns[id] = core.Token{}
+	n.front.mu.Unlock()
 	t := n.Claim(id, false)
 	n.front.mu.Lock()
 	defer n.front.mu.Unlock()
+	if n.front.beaten[id].Compare(t) > 0 {
+		delete(n.front.conns, id)
+		return
+	}
 	n.front.conns[id] = t
 }
 

@@ -163,8 +163,7 @@ func (l *link) sendLane(scratch []byte) (_ []byte, more bool, err error) {
 			return scratch, false, err
 		}
 	}
-	h := wire.LaneHeader{Lane: theLane, Incarnation: l.self, PeerIncarnation: l.inc}
-	frame, more := l.peer.out.next(scratch[:0], h)
+	frame, more := l.peer.out.next(scratch[:0], l)
 	if more {
 		frame, err = l.send(frame)
 	}

@@ -214,6 +214,7 @@ func (n *Node) sayBye(kind membership.ByeKind) {
 			p.link.queue(wire.Bye{Incarnation: n.opts.Saved.Incarnation, Kind: kind})
 			p.link.finish()
 			links = append(links, p.link)
+			n.detach(p)
 		}
 	}
 	n.mu.Unlock()
@@ -243,6 +244,9 @@ func (n *Node) ticks() {
 	}
 }
 
+// minTick keeps a deadline that nobody clears from spinning.
+const minTick = time.Millisecond
+
 // arm sets the timer to the next deadline of all rooms. The caller holds mu.
 func (n *Node) arm() {
 	next := earlier(n.members.Next(), n.visible.next())
@@ -255,7 +259,7 @@ func (n *Node) arm() {
 		return
 	}
 	n.timerAt = next
-	n.timer.Reset(max(next.Sub(n.now()), 0))
+	n.timer.Reset(max(next.Sub(n.now()), minTick))
 }
 
 func earlier(a, b time.Time) time.Time {

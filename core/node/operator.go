@@ -143,8 +143,7 @@ func (n *Node) Merge(_ context.Context, targets []string) (int, error) {
 	met := 0
 	var failed error
 	for _, t := range targets {
-		_, _, err := n.ask(t, intent{merge: true})
-		switch {
+		switch err := n.mergeWith(t); {
 		case err == nil:
 			met++
 		case !isSelf(err):
@@ -158,6 +157,23 @@ func (n *Node) Merge(_ context.Context, targets []string) (int, error) {
 		return 0, fmt.Errorf("%w: %s", ErrNoContacts, oneLine(failed))
 	}
 	return met, n.save()
+}
+
+// mergeWith merges with the cluster of one target. Another link to the same
+// node may be faster than ours; what counts is that it is a member then.
+func (n *Node) mergeWith(target string) error {
+	addr, _, err := n.ask(target, intent{probe: true})
+	if err != nil {
+		return err
+	}
+	if _, err = n.connect(addr, intent{merge: true}); err == nil {
+		return nil
+	}
+	again, probeErr := n.connect(addr, intent{probe: true})
+	if probeErr == nil && again.welcome.Cluster.UID == n.Cluster().UID {
+		return nil
+	}
+	return explain(addr, err)
 }
 
 // Leave gives the membership up. The node stays out, also after a restart,

@@ -20,6 +20,7 @@ type outLane struct {
 	waits  []laneWait    // in the order of seq
 	room   chan struct{} // closed when room is made; nil while nobody waits
 	gone   bool          // the peer is no member any more
+	link   *link         // whose writer may take frames: never that of a former link
 	wake   func()
 }
 
@@ -64,15 +65,21 @@ func (l *outLane) append(encoded []byte, qos core.QoS, pub *publication) {
 	}
 }
 
-// next appends the next frame of the lane to dst, or returns it unchanged.
-func (l *outLane) next(dst []byte, h wire.LaneHeader) ([]byte, bool) {
+// next appends the next frame of the lane to dst for the writer of a link, or
+// returns it unchanged.
+func (l *outLane) next(dst []byte, to *link) ([]byte, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.link != to {
+		return dst, false
+	}
 	b, ok := l.sender.Next()
 	if !ok {
 		return dst, false
 	}
-	h.First, h.Count = b.First, uint32(b.Count)
+	h := wire.LaneHeader{
+		Lane: theLane, Incarnation: to.self, PeerIncarnation: to.inc, First: b.First, Count: uint32(b.Count),
+	}
 	return wire.AppendLane(dst, h, b.Body), true
 }
 
@@ -101,9 +108,10 @@ func (l *outLane) nak(from uint64) error {
 
 // resume starts the lane over on a new link, after what the peer has; it
 // returns the publishes that this completes.
-func (l *outLane) resume(have uint64) ([]*publication, error) {
+func (l *outLane) resume(have uint64, on *link) ([]*publication, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.link = on
 	if err := l.sender.Resume(have); err != nil {
 		return nil, err
 	}

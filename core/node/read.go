@@ -1,14 +1,12 @@
 package node
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/replica"
 	"github.com/muster-mqtt/muster/core/wire"
-	"github.com/muster-mqtt/muster/transport"
 )
 
 // claimBatch is how many claims travel in one frame.
@@ -21,9 +19,7 @@ func (n *Node) read(l *link) {
 	n.mu.Lock()
 	if l.peer.link == l {
 		n.detach(l.peer)
-		if !errors.Is(err, transport.ErrClosed) {
-			n.log.Info("link lost", "peer", l.peer.name, "error", err)
-		}
+		n.log.Info("link lost", "peer", l.peer.name, "error", err)
 		n.members.LinkDown(n.now(), l.peer.uid)
 	}
 	n.release()
@@ -219,10 +215,8 @@ func (n *Node) queueClaims(l *link) {
 // refusedBy takes a refusal to heart: a node that was removed from its
 // cluster is told so when it knocks.
 func (n *Node) refusedBy(e *RefusedError) {
-	_, member := n.members.StateOf(e.UID)
-	if e.Code == wire.RefuseFenced && member {
-		n.expelled(membership.Entry{UID: n.opts.Saved.UID, Decision: membership.Removed, Stamp: n.stamp()})
-		return
+	if _, member := n.members.StateOf(e.UID); member {
+		n.members.Merge(n.now(), n.credible(e.Entries))
 	}
 	if e.Code != wire.RefuseRedundant && !n.quiet.hush(string(e.Name), n.now()) {
 		n.log.Warn("refused", "by", e.Name, "reason", e.Text)

@@ -60,10 +60,12 @@ func (n *Node) settleAccepted(c *conn, theirs wire.Welcome) {
 		n.answerOnly(c, mine)
 		return
 	}
-	if r := n.objection(c, theirs, theirs.Operator, mine.Cluster); r != nil {
+	if no := n.objection(c, theirs, theirs.Operator, mine.Cluster); no != nil {
 		n.count.hellosRefused.Add(1)
-		n.log.Warn("node refused", "name", c.who.Name, "remote", c.tl.Info().Remote, "reason", r.Text)
-		n.answerOnly(c, *r)
+		if !n.quiet.hush(c.tl.Info().Remote, n.now()) {
+			n.log.Warn("node refused", "name", c.who.Name, "remote", c.tl.Info().Remote, "reason", no.why)
+		}
+		n.answerOnly(c, no.frame)
 		return
 	}
 	if l := n.install(c, theirs, target); l != nil {
@@ -83,9 +85,9 @@ func (n *Node) settleDialled(c *conn, mine, theirs wire.Welcome) (bool, error) {
 	case n.stopping, n.cluster != mine.Cluster && n.cluster != target:
 		err = errChanged
 	case !target.IsZero():
-		if r := n.objection(c, theirs, false, theirs.Cluster); r != nil {
-			n.answerOnly(c, *r)
-			return false, errors.New(r.Text)
+		if no := n.objection(c, theirs, false, theirs.Cluster); no != nil {
+			n.answerOnly(c, no.frame)
+			return false, errors.New(no.why)
 		}
 		if l := n.install(c, theirs, target); l != nil {
 			n.launch(l, nil)
@@ -108,21 +110,33 @@ func (n *Node) answerOnly(c *conn, f wire.Frame) {
 	})
 }
 
-// objection says why a node must not become a peer, nil if it may.
-func (n *Node) objection(c *conn, theirs wire.Welcome, operator bool, before core.Cluster) *wire.Refuse {
+// objection is why a node must not become a peer, and what it is told.
+type objection struct {
+	frame wire.Frame
+	why   string
+}
+
+func object(code wire.Code, why string) *objection {
+	return &objection{frame: wire.Refuse{Code: code, Text: why}, why: why}
+}
+
+// objection returns nil if a node may become a peer. One that was removed is
+// sent the decision itself: if it has been admitted since, it knows a later
+// one and does not mind.
+func (n *Node) objection(c *conn, theirs wire.Welcome, operator bool, before core.Cluster) *objection {
 	h := hello(c, theirs)
 	if operator {
 		n.members.Admit(n.now(), n.stamp(), h)
 	}
-	if _, fenced := n.members.Fenced(h.UID); fenced {
-		return &wire.Refuse{Code: wire.RefuseFenced, Text: string(h.Name) + " was removed from the cluster: run `muster cluster join` on it to let it in again"}
+	if e, fenced := n.members.Fenced(h.UID); fenced {
+		return &objection{frame: wire.Entries{Entries: []membership.Entry{e}}, why: "it was removed from the cluster; `muster cluster join` on it lets it in again"}
 	}
 	if n.members.Stale(h) {
-		return &wire.Refuse{Code: wire.RefuseOld, Text: "a later start of this data directory is known: is a copy of it running?"}
+		return object(wire.RefuseOld, "a later start of this data directory is known: is a copy of it running?")
 	}
 	if _, member := n.members.StateOf(h.UID); !member && before != theirs.Cluster {
 		if _, taken := n.members.NameTaken(h.Name, h.UID); taken {
-			return &wire.Refuse{Code: wire.RefuseName, Text: "another live node is called " + string(h.Name) + ": give this one another node.name"}
+			return object(wire.RefuseName, "another live node is called "+string(h.Name)+": give this one another node.name")
 		}
 	}
 	return nil
@@ -151,7 +165,7 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 		n.detach(p)
 	}
 	l := newLink(p, c, n.opts.Saved.Incarnation)
-	done, err := p.begin(c.who.Incarnation, theirs, l.self)
+	done, err := p.begin(l, theirs)
 	if err != nil {
 		n.log.Error("lanes do not fit together, link refused", "peer", p.name, "error", err)
 		_ = c.tl.Close()
@@ -166,29 +180,29 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 }
 
 // begin takes up the lanes and the table where they stand.
-func (p *peer) begin(inc core.Incarnation, theirs wire.Welcome, self core.Incarnation) ([]*publication, error) {
+func (p *peer) begin(l *link, theirs wire.Welcome) ([]*publication, error) {
 	have, base := uint64(0), uint64(1)
 	for _, pos := range theirs.Lanes {
 		if pos.Lane == theLane {
 			base = pos.Base
-			if pos.Incarnation == self {
+			if pos.Incarnation == l.self {
 				have = pos.Received
 			}
 		}
 	}
-	if err := p.copy.Meet(inc); err != nil {
+	if err := p.copy.Meet(l.inc); err != nil {
 		return nil, err
 	}
 	p.in.mu.Lock()
-	err := p.in.receiver.Begin(inc, base)
+	err := p.in.receiver.Begin(l.inc, base)
 	if err == nil {
-		p.in.inc = inc
+		p.in.inc = l.inc
 	}
 	p.in.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	return p.out.resume(have)
+	return p.out.resume(have, l)
 }
 
 // launch starts the goroutines of an installed link; first is sent before
