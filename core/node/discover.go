@@ -81,6 +81,7 @@ func (n *Node) reported(source string, a discovery.Answer) {
 		}
 	}
 	n.form.keep(source, named)
+	n.form.reported[source] = true
 	n.form.poke()
 }
 

@@ -56,7 +56,8 @@ type formation struct {
 	entering   bool // a join or merge is under way
 	held       bool // an operator's join is: nothing else is to be decided
 	decision   autocluster.Decision
-	poll       time.Duration // pace of the polls; those who answered are probed at it
+	poll       time.Duration   // pace of the polls; those who answered are probed at it
+	reported   map[string]bool // sources that have answered at least once
 	wakeup     chan struct{}
 }
 
@@ -71,7 +72,7 @@ type candidate struct {
 }
 
 func newFormation(now time.Time) formation {
-	return formation{started: now, poll: firstPoll, candidates: map[string]*candidate{}, wakeup: make(chan struct{}, 1)}
+	return formation{started: now, poll: firstPoll, candidates: map[string]*candidate{}, reported: map[string]bool{}, wakeup: make(chan struct{}, 1)}
 }
 
 // poke makes the forming goroutine look again.
@@ -166,7 +167,8 @@ func (n *Node) formInput(now time.Time) autocluster.Input {
 	in := autocluster.Input{
 		Now: now, Started: n.form.started, FormAfter: n.opts.Form.After, Expect: n.opts.Form.Expect,
 		Manual: n.opts.Form.Manual, Operator: len(n.opts.Form.Join) > 0,
-		Self: autocluster.Self{UID: n.opts.Saved.UID, Cluster: n.cluster, Left: n.left},
+		Unheard: len(n.form.reported) < len(n.opts.Sources),
+		Self:    autocluster.Self{UID: n.opts.Saved.UID, Cluster: n.cluster, Left: n.left},
 	}
 	for _, c := range n.form.candidates {
 		in.Candidates = append(in.Candidates, c.heard)

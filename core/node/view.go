@@ -72,3 +72,19 @@ func sortRoutes(routes []core.Route) []core.Route {
 	})
 	return routes
 }
+
+// Unready says why the node is not ready yet, "" if it is: it must be in a
+// cluster and hold the routes of every live member.
+func (n *Node) Unready() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cluster.IsZero() {
+		return "in no cluster yet"
+	}
+	for uid, p := range n.peers {
+		if state, _ := n.members.StateOf(uid); state.Live() && !p.copy.Complete() {
+			return "the routes of " + string(p.name) + " are not complete yet"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,211 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/muster-mqtt/muster/config"
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/admin"
+	"github.com/muster-mqtt/muster/core/node"
+	"github.com/muster-mqtt/muster/core/pluginhost"
+	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/mqtt"
+	"github.com/muster-mqtt/muster/transport/tcp"
+)
+
+// formedWait is how long the ready line waits for the node to be in a cluster.
+const formedWait = 2 * time.Second
+
+// Options are what a node is run with.
+type Options struct {
+	Config  *config.Config
+	Environ []string
+	Version string
+	Ready   func(line string) // called once, when the node serves
+	Log     io.Writer
+}
+
+// daemon is a node with everything around it. close undoes what open did, in
+// the reverse order.
+type daemon struct {
+	opts   Options
+	conf   *config.Config
+	log    *slog.Logger
+	id     identity
+	key    wire.Key
+	dir    *node.DataDir
+	saved  node.Saved
+	seeds  *mathrand.Rand
+	tr     *tcp.Transport
+	hosts  []*pluginhost.Host
+	node   *node.Node
+	broker *mqtt.Broker
+	mqtt   listeners
+	admin  net.Listener
+	http   *http.Server
+	stop   context.CancelFunc
+	undo   []func() error
+}
+
+// Run runs a node until ctx ends, `muster stop` asks for it, or a part of it
+// fails for good. Every goroutine and process of it has ended when it
+// returns.
+func Run(ctx context.Context, o Options) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d := &daemon{opts: o, conf: o.Config, stop: stop}
+	defer func() { err = errors.Join(err, d.close()) }()
+	for _, open := range []func() error{
+		d.openLog, d.openDir, d.openKey, d.openTransport, d.openPlugins, d.openNode, d.openBroker, d.openAdmin,
+	} {
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	return d.run(ctx)
+}
+
+func (d *daemon) later(f func() error) { d.undo = append(d.undo, f) }
+
+func (d *daemon) close() (err error) {
+	for i := len(d.undo) - 1; i >= 0; i-- {
+		err = errors.Join(err, d.undo[i]())
+	}
+	return err
+}
+
+func (d *daemon) openLog() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(d.conf.Log.Level)); err != nil {
+		return fmt.Errorf("log.level: %w", err)
+	}
+	ho := &slog.HandlerOptions{Level: level}
+	d.log = slog.New(slog.NewTextHandler(d.opts.Log, ho))
+	if d.conf.Log.Format == "json" {
+		d.log = slog.New(slog.NewJSONHandler(d.opts.Log, ho))
+	}
+	for _, w := range d.conf.Warnings {
+		d.log.Warn("configuration: " + w)
+	}
+	var seed [8]byte
+	_, _ = rand.Read(seed[:]) // never fails (crypto/rand)
+	n := binary.LittleEndian.Uint64(seed[:])
+	d.seeds = mathrand.New(mathrand.NewPCG(n, 0))
+	d.log.Debug("random seed of the timers", "seed", n)
+	return nil
+}
+
+// newRand gives a room random numbers of its own.
+func (d *daemon) newRand() *mathrand.Rand {
+	return mathrand.New(mathrand.NewPCG(d.seeds.Uint64(), d.seeds.Uint64()))
+}
+
+func (d *daemon) openDir() (err error) {
+	if d.id, err = identify(d.conf); err != nil {
+		return err
+	}
+	d.dir, d.saved, err = node.OpenDataDir(d.conf.Node.DataDir, d.id.name, d.conf.Node.Name != "", rand.Reader)
+	if err != nil {
+		return err
+	}
+	d.later(d.dir.Close)
+	return nil
+}
+
+func (d *daemon) openKey() error {
+	cookie, _, err := config.Cookie(d.conf.Node.Cookie, d.opts.Environ)
+	if err != nil {
+		return err
+	}
+	warnCookie(d.log, cookie, d.id)
+	d.key, err = wire.StretchKey(string(cookie), d.conf.Cluster.Name)
+	return err
+}
+
+func (d *daemon) openTransport() (err error) {
+	d.tr, err = tcp.Listen(tcp.Options{Bind: d.conf.Node.Bind, Ports: []int{d.id.port}, Logger: d.log})
+	if errors.Is(err, tcp.ErrPortInUse) {
+		return fmt.Errorf("port %d is in use: stop what listens there, or set node.port", d.id.port)
+	}
+	if err != nil {
+		return err
+	}
+	d.later(d.tr.Close)
+	_, port, err := net.SplitHostPort(d.tr.Addr())
+	if err != nil {
+		return err
+	}
+	d.id.port, err = strconv.Atoi(port)
+	return err
+}
+
+func (d *daemon) openNode() (err error) {
+	c := d.conf
+	o := node.Options{
+		Saved: d.saved, Store: d.dir, ClusterName: c.Cluster.Name, Key: d.key,
+		Transport: d.tr, Advertise: d.id.advertise(d.id.port),
+		Build: d.opts.Version, Datacenter: c.Cluster.Datacenter, Role: c.Node.Role,
+		AckLocal: c.PublishAck == "local", VisibleLocal: c.SubscribeVisibility == "local",
+		Form: node.Form{
+			Manual: len(d.hosts) == 0, Expect: c.Cluster.BootstrapExpect, After: c.Cluster.FormAfter,
+			Join: c.Cluster.Join, RejoinAfterLeave: c.Cluster.RejoinAfter,
+		},
+		Rand: d.newRand(), Logger: d.log,
+	}
+	o.Membership.Autoclean = c.Cluster.Autoclean
+	for _, h := range d.hosts {
+		o.Sources = append(o.Sources, h)
+	}
+	d.node, err = node.New(o)
+	return err
+}
+
+func (d *daemon) openBroker() (err error) {
+	m := d.conf.MQTT
+	d.broker, err = mqtt.New(mqtt.Options{Cluster: d.node, Logger: d.log, Limits: mqtt.Limits{
+		MaxPacket: m.MaxPacketSize, MaxClientID: m.MaxClientIDLength, MaxSessions: m.MaxSessions,
+		MaxSubscriptions: m.MaxSubscriptions, MaxInflight: m.MaxInflight, MaxQueue: m.MaxQueueLength,
+		MaxQueueBytes: m.MaxQueueBytes, SessionExpiry: m.SessionExpiry, ConnectTimeout: m.IdleTimeout,
+	}})
+	if err != nil {
+		return err
+	}
+	d.later(d.broker.Close)
+	d.node.SetSessions(d.broker)
+	if d.mqtt, err = listen(d.conf); err != nil {
+		return err
+	}
+	d.later(func() error { d.mqtt.close(); return nil })
+	for _, closed := range d.mqtt.closed {
+		d.log.Warn("listener stays closed: it is not on loopback, and nothing asks its clients who they are", "listener", closed)
+	}
+	return nil
+}
+
+func (d *daemon) openAdmin() (err error) {
+	h, err := admin.New(admin.Options{
+		Self: d.id.name, ClusterName: d.conf.Cluster.Name, Viewer: d.node, Operator: d.node, Plugins: d.plugins,
+		Counters: func() []core.Count { return append(d.node.Counters(), d.broker.Counters()...) },
+		Unready:  d.node.Unready, Stop: d.stop, Logger: d.log,
+	})
+	if err != nil {
+		return err
+	}
+	if d.admin, err = admin.ListenUnix(d.conf.Node.DataDir); err != nil {
+		return err
+	}
+	d.http = admin.NewServer(h, d.log)
+	d.later(d.http.Close)
+	return nil
+}

@@ -1,0 +1,74 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/muster-mqtt/muster/config"
+	"github.com/muster-mqtt/muster/mqtt"
+)
+
+// openListener is an MQTT listener that clients can reach.
+type openListener struct {
+	ln   net.Listener
+	opts mqtt.ListenerOptions
+}
+
+// listeners are the MQTT listeners of a node, and those that stay closed.
+type listeners struct {
+	open   []openListener
+	closed []string // each with the key that opens it
+}
+
+// listen opens the configured listeners. One that is not on loopback stays
+// closed without a written waiver, since nothing asks clients who they are.
+func listen(c *config.Config) (l listeners, err error) {
+	for _, k := range c.Listeners {
+		switch {
+		case !k.Enable:
+		case !loopback(k.Bind) && !k.AllowAnonymous:
+			l.closed = append(l.closed, fmt.Sprintf("%s (%s: set listeners.%s.allow_anonymous = true)", k.ID, k.Bind, k.ID))
+		default:
+			ln, err := net.Listen("tcp", k.Bind)
+			if err != nil {
+				l.close()
+				return listeners{}, listenError(k, err)
+			}
+			l.open = append(l.open, openListener{ln: ln, opts: mqtt.ListenerOptions{ID: k.ID, MaxConnections: k.MaxConnections}})
+		}
+	}
+	return l, nil
+}
+
+func listenError(k config.Listener, err error) error {
+	_, port, _ := net.SplitHostPort(k.Bind)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("port %s is in use: set listeners.%s.bind to another one", port, k.ID)
+	}
+	return fmt.Errorf("listeners.%s.bind = %s: %w", k.ID, k.Bind, err)
+}
+
+func (l listeners) close() {
+	for _, o := range l.open {
+		_ = o.ln.Close()
+	}
+}
+
+// String names the open listeners, then the closed ones.
+func (l listeners) String() string {
+	var out []string
+	for _, o := range l.open {
+		out = append(out, o.ln.Addr().String())
+	}
+	text := "none"
+	if len(out) > 0 {
+		text = strings.Join(out, ", ")
+	}
+	if len(l.closed) > 0 {
+		text += "; closed: " + strings.Join(l.closed, ", ")
+	}
+	return text
+}

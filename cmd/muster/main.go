@@ -1,0 +1,38 @@
+// Muster runs a node, and is the command line to one.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/muster-mqtt/muster/cmd/internal/cli"
+	"github.com/muster-mqtt/muster/cmd/internal/daemon"
+)
+
+// version is set by the linker (see the Makefile).
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := cli.Main(ctx, cli.Invocation{
+		Args:    os.Args[1:],
+		Environ: os.Environ(),
+		Stdout:  os.Stdout,
+		Stderr:  os.Stderr,
+		Version: version,
+		Load:    daemon.Settings,
+		Run: func(ctx context.Context, o cli.StartOptions) error {
+			c, err := daemon.Load(o.Source)
+			if err != nil {
+				return err
+			}
+			return daemon.Run(ctx, daemon.Options{
+				Config: c, Environ: os.Environ(), Version: version, Ready: o.Ready, Log: os.Stderr,
+			})
+		},
+	})
+	stop()
+	os.Exit(status)
+}
