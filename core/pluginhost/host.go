@@ -1,0 +1,192 @@
+package pluginhost
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-mqtt/muster/discovery"
+)
+
+// State is where a Host is with its plugin.
+type State string
+
+// The states of a Host, as operators see them.
+const (
+	Starting   State = "starting"   // until configured; Discover waits
+	Ready      State = "ready"      // at work
+	Restarting State = "restarting" // dead, a delay runs
+	Broken     State = "broken"     // died too often, a long delay runs
+	Refused    State = "refused"    // its configuration is wrong; see Enable
+	Stopped    State = "stopped"    // Run has returned
+)
+
+// Status is what a Host says of its plugin.
+type Status struct {
+	Strategy string
+	State    State
+	PID      int    // 0 = no process
+	Path     string // of the binary last started
+	Version  string // as the plugin said last
+	Restarts int    // starts but the first
+
+	LastError      string // one line; it stays until the next
+	LastErrorClass discovery.Class
+	LastErrorAt    time.Time
+
+	LastAnswer time.Time // when Discover last succeeded
+	Candidates int       // of that answer
+	Warnings   []string  // of that answer
+	LogDropped uint64    // lines of its output that were not logged
+}
+
+// Host runs one plugin. Its methods may be called concurrently.
+type Host struct {
+	o       Options
+	limit   limiter
+	running atomic.Bool
+	suspect chan *session // did not answer in time
+	enable  chan struct{}
+
+	mu      sync.Mutex
+	status  Status
+	session *session // while Ready
+	changed chan struct{}
+}
+
+// New returns a Host for a plugin, which Run starts. It fails only for
+// options that no restart would cure; a missing binary is not one.
+func New(o Options) (*Host, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o.Timers = o.Timers.withDefaults()
+	return &Host{
+		o:       o,
+		suspect: make(chan *session, 1),
+		enable:  make(chan struct{}, 1),
+		changed: make(chan struct{}),
+		status:  Status{Strategy: o.Strategy, State: Starting},
+	}, nil
+}
+
+// Name is the name of the strategy.
+func (h *Host) Name() string { return h.o.Strategy }
+
+// Status returns the present state.
+func (h *Host) Status() Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.status
+	s.Warnings = slices.Clone(s.Warnings)
+	s.LogDropped = h.limit.lost()
+	return s
+}
+
+// Changed returns a channel that is closed at the next change of state. To
+// miss none, take the channel first and the Status then.
+func (h *Host) Changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+// Enable makes a host that waits, for whatever reason, start its plugin now,
+// and forgets its deaths.
+func (h *Host) Enable() {
+	select {
+	case h.enable <- struct{}{}:
+	default: // one is pending
+	}
+}
+
+// Discover asks the plugin, for Timers.Discover at most. While the plugin
+// starts it waits for it; while it is down the error is the reason why. Every
+// error has a discovery.Class.
+func (h *Host) Discover(ctx context.Context) (discovery.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.o.Timers.Discover)
+	defer cancel()
+	s, err := h.await(ctx)
+	if err != nil {
+		return discovery.Answer{}, err
+	}
+	a, err := s.client.Discover(ctx)
+	if err != nil {
+		err = h.failed(ctx, s, err)
+		h.noteError(err)
+		return discovery.Answer{}, err
+	}
+	h.noteAnswer(a)
+	return a, nil
+}
+
+// await returns the session at work.
+func (h *Host) await(ctx context.Context) (*session, error) {
+	for {
+		h.mu.Lock()
+		status, s, changed := h.status, h.session, h.changed
+		h.mu.Unlock()
+		switch status.State {
+		case Ready:
+			return s, nil
+		case Starting:
+		default:
+			class := cmp.Or(status.LastErrorClass, discovery.PluginInternal)
+			return nil, discovery.Errorf(class, "the plugin is %s: %s", status.State, status.LastError)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, discovery.Errorf(discovery.ClassOf(ctx.Err()), "the plugin is still starting: %w", ctx.Err())
+		}
+	}
+}
+
+// failed looks behind the error of a call: a silent plugin may hang, and an
+// unavailable one may have ended.
+func (h *Host) failed(ctx context.Context, s *session, err error) error {
+	switch discovery.ClassOf(err) {
+	case discovery.Timeout:
+		select {
+		case h.suspect <- s:
+		default: // it is being looked at
+		}
+	case discovery.BackendUnavailable:
+		timer := time.NewTimer(h.o.Timers.Drain)
+		defer timer.Stop()
+		select {
+		case <-s.proc.gone:
+			return s.died()
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return err
+}
+
+func (h *Host) noteAnswer(a discovery.Answer) {
+	h.mu.Lock()
+	h.status.LastAnswer, h.status.Candidates = time.Now(), len(a.Candidates)
+	changed := !slices.Equal(h.status.Warnings, a.Warnings)
+	h.status.Warnings = slices.Clone(a.Warnings)
+	h.mu.Unlock()
+	if changed {
+		h.o.Logger.Warn("what the strategy warns of has changed", "plugin", h.o.Strategy, "warnings", a.Warnings)
+	}
+}
+
+// noteError keeps err for the status; a call that its caller cancelled says
+// nothing.
+func (h *Host) noteError(err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status.LastError = oneLine(err.Error(), 4*keptLine)
+	h.status.LastErrorClass, h.status.LastErrorAt = discovery.ClassOf(err), time.Now()
+}

@@ -1,0 +1,150 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/muster-mqtt/muster/discovery"
+)
+
+// Run keeps the plugin running until ctx ends, and returns nil then, with the
+// process and all its files gone. Nothing that a plugin does makes it return:
+// it keeps trying, and Status tells. It is an error to run a Host twice at a
+// time.
+func (h *Host) Run(ctx context.Context) error {
+	if !h.running.CompareAndSwap(false, true) {
+		return errors.New("pluginhost: already running")
+	}
+	defer h.running.Store(false)
+	backoff := backoff{timers: h.o.Timers}
+	swept := false
+	for starts := 0; ctx.Err() == nil; starts++ {
+		h.move(func(s *Status) { s.State, s.Restarts = Starting, starts })
+		dir, err := h.directory(&swept)
+		var since time.Time
+		if err == nil {
+			since, err = h.live(ctx, dir)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if since.IsZero() {
+			h.noteError(err)
+		}
+		if h.rest(ctx, h.next(&backoff, since, err)) {
+			backoff.reset()
+		}
+	}
+	h.move(func(s *Status) { s.State = Stopped })
+	if dir, err := runDir(h.o.RunDir, h.o.Strategy); err == nil && swept {
+		if err := os.RemoveAll(dir); err != nil {
+			h.o.Logger.Warn("the run directory stays behind", "plugin", h.o.Strategy, "error", err)
+		}
+	}
+	return nil
+}
+
+// directory makes the run directory and, once a Run, empties it.
+func (h *Host) directory(swept *bool) (string, error) {
+	dir, err := runDir(h.o.RunDir, h.o.Strategy)
+	if err == nil {
+		err = makeRunDir(dir)
+	}
+	if err == nil && !*swept {
+		err = sweep(dir)
+		*swept = err == nil
+	}
+	return dir, err
+}
+
+// live is one life of the plugin. It returns when it had become ready, if it
+// had, and why it ended.
+func (h *Host) live(ctx context.Context, dir string) (since time.Time, err error) {
+	s, err := launch(ctx, &h.o, dir, &h.limit)
+	if err != nil {
+		return time.Time{}, err
+	}
+	since = time.Now()
+	h.o.Logger.Info("plugin ready", "plugin", h.o.Strategy, "version", s.info.Version, "pid", s.proc.pid(), "path", s.path)
+	h.move(func(st *Status) {
+		h.session = s
+		st.State, st.PID, st.Version, st.Path = Ready, s.proc.pid(), s.info.Version, s.path
+	})
+	err = h.watch(ctx, s)
+	h.noteError(err)
+	h.move(func(st *Status) { h.session, st.State = nil, Restarting }) // no more calls into it
+	s.stop(ctx.Err() == nil)
+	h.move(func(st *Status) { st.PID = 0 })
+	return since, err
+}
+
+// watch returns when the session has to end, and why.
+func (h *Host) watch(ctx context.Context, s *session) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.proc.gone:
+			return s.died()
+		case <-h.enable: // it runs already
+		case suspect := <-h.suspect:
+			if suspect == s && !s.responds(ctx) && ctx.Err() == nil {
+				return discovery.Errorf(discovery.Timeout, "the plugin hangs: it answers neither Discover nor Health")
+			}
+		}
+	}
+}
+
+// next moves to the state after a life and returns how long to stay in it;
+// negative = until Enable.
+func (h *Host) next(b *backoff, since time.Time, err error) time.Duration {
+	log := h.o.Logger.With("plugin", h.o.Strategy, "error", err)
+	if discovery.ClassOf(err) == discovery.ConfigInvalid {
+		log.Error("the plugin refuses its configuration; correct it, then restart the node or run muster discovery enable")
+		h.move(func(s *Status) { s.State = Refused })
+		return -1
+	}
+	delay := h.spread(b.died(time.Now(), since))
+	state := Restarting
+	if b.open {
+		state = Broken
+	}
+	log.Warn("the plugin is down", "state", state, "again_in", delay)
+	h.move(func(s *Status) { s.State = state })
+	return delay
+}
+
+func (h *Host) spread(d time.Duration) time.Duration {
+	if h.o.Rand == nil || d == 0 {
+		return d
+	}
+	return d - d/10 + time.Duration(h.o.Rand.Int64N(int64(d/5)+1))
+}
+
+// rest waits; it reports whether Enable ended it.
+func (h *Host) rest(ctx context.Context, d time.Duration) (enabled bool) {
+	var over <-chan time.Time
+	if d >= 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-over:
+	case <-h.enable:
+		return true
+	}
+	return false
+}
+
+// move changes the status, with the lock held, and tells those who wait.
+func (h *Host) move(f func(*Status)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f(&h.status)
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
