@@ -1,0 +1,120 @@
+// Package config is what an operator sets: every key with its default, the
+// layers that give it a value, and clear errors for what cannot be meant.
+//
+// Load lays the layers over one another (built-in reference.conf, the files of
+// a directory, named files, environment, flags), resolves substitutions across
+// all of them, and reads the result into a Config. Each value knows where it
+// came from, each error says where it is.
+package config
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Config is a whole configuration that has been checked.
+type Config struct {
+	Node      Node
+	Cluster   Cluster
+	Listeners []Listener // of MQTT over TCP, by ID; disabled ones too
+	MQTT      MQTT
+	Log       Log
+
+	PublishAck          string // publish.ack: accepted or local
+	SubscribeVisibility string // subscribe.visibility: cluster or local
+	SessionStore        string // session.store: memory
+	Transport           string // transport.type: tcp
+
+	// Warnings are for the operator: older spellings, unknown variables.
+	Warnings []string
+
+	entries []Entry
+}
+
+// Node is the part of the configuration under node.
+type Node struct {
+	Name      string // as configured; "" means that NodeName gives the default
+	Cookie    Secret // as configured: text, file:///path or ""; see Cookie
+	DataDir   string
+	Port      int    // of the cluster, 1 to 65535; 0 means derived from the name
+	Bind      string // IP address, without brackets
+	Role      string // core
+	ProtoDist string // inet_tcp or inet6_tcp
+	PortMap   string // port_mapping: offset
+}
+
+// Cluster is the part of the configuration under cluster.
+type Cluster struct {
+	Name            string
+	Datacenter      string
+	Strategies      []string // of discovery, lower case; at least one
+	Seeds           []string // static.seeds
+	Join            []string // addresses to join, retried for ever
+	BootstrapExpect int      // nodes that found together; 0 means not set
+	FormAfter       time.Duration
+	RejoinAfter     bool          // rejoin_after_leave
+	Autoclean       time.Duration // 0 means off
+	Autoheal        bool
+	PartitionPolicy string // serve
+	PluginsDir      string // "" means the default places
+	Plugins         []Plugin
+	// PluginConfig is the subtree cluster.<strategy> as a JSON object, of each
+	// strategy but manual.
+	PluginConfig map[string]json.RawMessage
+}
+
+// Plugin overrides how one strategy's plugin is found and started.
+type Plugin struct {
+	Strategy string
+	Path     string   // "" means looked up by name
+	SHA256   string   // of the file, 64 hexadecimal digits, or ""
+	Args     []string // of its command line
+}
+
+// Listener is one MQTT listener.
+type Listener struct {
+	ID             string
+	Bind           string // host:port
+	MaxConnections int    // at a time
+	Enable         bool
+	AllowAnonymous bool // the written waiver of CONTRACT.md section 3
+}
+
+// MQTT holds the limits of what clients may use.
+type MQTT struct {
+	MaxPacketSize     int // bytes
+	MaxClientIDLength int // bytes
+	MaxSessions       int // of this node, connected or not
+	MaxSubscriptions  int // of one session
+	MaxInflight       int // messages sent and not yet acknowledged, of one session
+	MaxQueueLength    int // messages waiting for one session
+	MaxQueueBytes     int // bytes of those
+	SessionExpiry     time.Duration
+	IdleTimeout       time.Duration // from a connection to its CONNECT
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // text or json
+}
+
+// Secret is text that no print, log or JSON shows. Convert it to string for
+// use.
+type Secret string
+
+const masked = "******"
+
+// String returns stars, or nothing for an empty secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return masked
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the secret from JSON and from slog.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

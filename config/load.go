@@ -1,0 +1,117 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/v2"
+
+	"github.com/muster-mqtt/muster/config/hocon"
+)
+
+// Load reads a configuration. The error, if any, is Errors: all that is wrong,
+// each with its place.
+func Load(o Options) (*Config, error) {
+	l := newLoader(o.Environ)
+	l.layers(o)
+	return l.config()
+}
+
+func newLoader(environ []string) *loader {
+	l := &loader{
+		environ: environMap(environ), prefix: defaultPrefix, schema: newSchema(),
+		tree: &hocon.Tree{}, effective: koanf.New(hocon.Delim),
+	}
+	if p := l.environ[prefixName]; p != "" {
+		l.prefix = p
+	}
+	return l
+}
+
+// config makes one configuration of the layers.
+func (l *loader) config() (*Config, error) {
+	if err := l.err(); err != nil {
+		return nil, err
+	}
+	v, err := l.tree.Resolve(l.getenv)
+	if err != nil {
+		return nil, Errors{err}
+	}
+	c := l.read(v)
+	c.Warnings = bounded(l.warns, func(n int) string { return fmt.Sprintf("and %d more warnings", n) })
+	if err := l.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// read fills a Config from the resolved values.
+func (l *loader) read(v *hocon.Value) *Config {
+	c := &Config{}
+	defaults, err := l.defaults()
+	if err == nil {
+		v = v.Over(defaults) // what a null took away in between
+		err = l.effective.Load(hocon.Provider{Value: v}, nil)
+	}
+	if err != nil {
+		l.fail(err)
+		return c
+	}
+	if s := v.Get("cluster", "discovery_strategy"); s != nil && strategies(target{c: c}, s) == nil {
+		for _, name := range c.Cluster.Strategies {
+			if name != manual && name != static {
+				l.schema.at("cluster." + name).whole = true
+			}
+		}
+	}
+	w := &walker{loader: l, c: c, defaults: defaults}
+	w.object(l.schema, v, place{})
+	slices.SortStableFunc(l.errs, byPlace)
+	slices.SortFunc(c.Listeners, func(a, b Listener) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(c.Cluster.Plugins, func(a, b Plugin) int { return strings.Compare(a.Strategy, b.Strategy) })
+	slices.SortFunc(c.entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	if len(l.errs) == 0 {
+		l.across(c)
+		l.plugins(c)
+	}
+	return c
+}
+
+// defaults are the values of reference.conf alone.
+func (l *loader) defaults() (*hocon.Value, error) {
+	t, err := hocon.Parse(referenceName, reference, hocon.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return t.Resolve(nil)
+}
+
+// across checks what several keys must agree on.
+func (l *loader) across(c *Config) {
+	if c.MQTT.MaxQueueBytes < c.MQTT.MaxPacketSize {
+		l.fail(fmt.Errorf("mqtt.max_queue_bytes is %d, expected at least mqtt.max_packet_size, %d", c.MQTT.MaxQueueBytes, c.MQTT.MaxPacketSize))
+	}
+}
+
+// plugins makes the JSON that each strategy's plugin is configured with.
+func (l *loader) plugins(c *Config) {
+	c.Cluster.PluginConfig = map[string]json.RawMessage{}
+	for _, name := range c.Cluster.Strategies {
+		var subtree any = map[string]any{"seeds": c.Cluster.Seeds}
+		switch name {
+		case manual:
+			continue
+		case static:
+		default:
+			subtree = l.effective.Cut("cluster" + hocon.Delim + name).Raw()
+		}
+		text, err := json.Marshal(subtree)
+		if err != nil {
+			l.fail(errors.New("cluster." + name + ": " + err.Error()))
+		}
+		c.Cluster.PluginConfig[name] = text
+	}
+}

@@ -1,0 +1,129 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/muster-mqtt/muster/config/hocon"
+)
+
+// walker compares the values with the schema and reads them.
+type walker struct {
+	*loader
+	c        *Config
+	defaults *hocon.Value
+	searches int // for the nearest known key
+}
+
+// wrong records what is wrong with the key or value at a place.
+func (w *walker) wrong(at hocon.Origin, path []string, err error) {
+	w.fail(&hocon.Error{At: at, Msg: dotted(path) + ": " + err.Error(), Err: err})
+}
+
+// place is where the walker is.
+type place struct {
+	path []string
+	id   string // that stands for the * of the schema
+}
+
+func (p place) below(name string, chosen bool) place {
+	next := place{path: append(p.path[:len(p.path):len(p.path)], name), id: p.id}
+	if chosen {
+		next.id = name
+	}
+	return next
+}
+
+// object reads the members of an interior part of the tree.
+func (w *walker) object(b *branch, v *hocon.Value, at place) {
+	if v.Kind() != hocon.Object {
+		w.wrong(v.Origin(), at.path, fmt.Errorf("found %s, expected an object", v.Kind()))
+		return
+	}
+	if b.any != nil && len(v.Members()) > maxList {
+		w.wrong(v.Origin(), at.path, fmt.Errorf("found %d entries, expected at most %d", len(v.Members()), maxList))
+		return
+	}
+	for _, m := range v.Members() {
+		next, chosen := b.under[m.Key], false
+		if next == nil && b.any != nil {
+			next, chosen = b.any, true
+		}
+		here := at.below(m.Key, chosen)
+		if next == nil {
+			w.unknown(m, here.path)
+			continue
+		}
+		if chosen && !w.named(m, here) {
+			continue
+		}
+		w.member(next, m, here)
+		if chosen {
+			w.complete(b, m, here)
+		}
+	}
+}
+
+func (w *walker) member(b *branch, m hocon.Member, at place) {
+	switch {
+	case b.key != nil:
+		w.value(b.key, m.Value, at)
+	case b.refused:
+		if b.neutral == "" || shown(m.Value) != b.neutral {
+			w.wrong(m.At, at.path, ErrNotBuilt)
+		}
+	case b.whole:
+		if m.Value.Kind() != hocon.Object {
+			w.wrong(m.Value.Origin(), at.path, fmt.Errorf("found %s, expected an object", m.Value.Kind()))
+			return
+		}
+		w.showAll(m.Value, at.path)
+	case b.lacking:
+		w.warn("%s: %s belongs to a feature that muster lacks (ignored)", m.At, dotted(at.path))
+	default:
+		w.object(b, m.Value, at)
+	}
+}
+
+// named checks a name that the operator chose.
+func (w *walker) named(m hocon.Member, at place) bool {
+	_, err := label(at.id)
+	if err != nil {
+		w.wrong(m.At, at.path, fmt.Errorf("%w as its name", err))
+	}
+	return err == nil
+}
+
+// value reads one key.
+func (w *walker) value(k *key, v *hocon.Value, at place) {
+	if v.Kind() == hocon.Null {
+		if !k.optional {
+			w.wrong(v.Origin(), at.path, errors.New("found null, expected a value"))
+		}
+		return
+	}
+	if err := k.read(target{w.c, at.id}, v); err != nil {
+		w.wrong(v.Origin(), at.path, err)
+		return
+	}
+	w.show(v, at.path, k.secret)
+}
+
+// complete gives an entry that the operator named the defaults of its kind.
+func (w *walker) complete(b *branch, m hocon.Member, at place) {
+	if m.Value.Kind() != hocon.Object {
+		return
+	}
+	template := append(at.path[:len(at.path)-1:len(at.path)-1], templates[b.path])
+	for _, d := range w.defaults.Get(template...).Members() {
+		if m.Value.Get(d.Key) != nil {
+			continue
+		}
+		k := b.any.under[d.Key].key
+		if required[k.path] {
+			w.wrong(m.At, at.path, errors.New(d.Key+" is missing"))
+			continue
+		}
+		w.value(k, d.Value, at.below(d.Key, false))
+	}
+}
