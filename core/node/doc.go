@@ -4,8 +4,8 @@
 // message goes, lane in which order. This package holds their states under one
 // lock, runs the links between nodes, and carries messages past that lock.
 //
-// Locks, in the order in which they may be taken: subs.mu (local
-// subscriptions), Node.mu (membership, tables, formation), outLane.mu and
+// Locks, in the order in which they may be taken: saving (one write of the data
+// directory), subs.mu (local subscriptions), Node.mu (membership, tables, formation), outLane.mu and
 // inLane.mu (one lane to or from one peer), link.mu (frames waiting to be
 // written). The match path takes none but the lanes' that a message goes to.
 package node

@@ -109,6 +109,7 @@ type Node struct {
 	timerAt  time.Time
 	stopping bool
 
+	saving  sync.Mutex    // held before mu
 	dirty   chan struct{} // Saved has changed
 	formed  chan struct{} // closed when first in a cluster
 	formOne sync.Once
@@ -294,7 +295,11 @@ func (n *Node) saves() {
 	}
 }
 
+// save writes what is to be kept. One write at a time: of two, the one that
+// ends last has the later state.
 func (n *Node) save() error {
+	n.saving.Lock()
+	defer n.saving.Unlock()
 	n.mu.Lock()
 	s := n.opts.Saved
 	s.Cluster, s.Merged, s.Left, s.Joined, s.Now = n.cluster, n.merged, n.left, n.joined, n.stamp()
