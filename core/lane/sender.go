@@ -13,6 +13,10 @@ type Options struct {
 	MaxBytes   int // unacknowledged messages; 16 MiB
 	QoS0Bytes  int // those of them at QoS 0; 4 MiB
 	BatchBytes int // body of a batch of more than one message; 64 KiB
+	// After is the sequence before the first. Whoever makes a second lane to a
+	// peer within one incarnation must choose one above every sequence of the
+	// former, or the peer takes the new messages for repeated ones.
+	After uint64
 }
 
 func (o Options) withDefaults() Options {
@@ -39,8 +43,8 @@ type Batch struct {
 	Body []byte
 }
 
-// Sender is the sending end of one lane to one peer. Sequences start at 1 and
-// are never used twice. The memory that it holds is below 2*MaxBytes plus
+// Sender is the sending end of one lane to one peer. Sequences start after
+// Options.After and are never used twice. The memory that it holds is below 2*MaxBytes plus
 // some 35 times BatchBytes; one message longer than MaxBytes is extra.
 type Sender struct {
 	opts  Options
@@ -57,7 +61,7 @@ type Sender struct {
 // NewSender returns an empty lane.
 func NewSender(o Options) *Sender {
 	o = o.withDefaults()
-	return &Sender{opts: o, store: store{size: o.BatchBytes}}
+	return &Sender{opts: o, last: o.After, acked: o.After, sent: o.After, store: store{size: o.BatchBytes}}
 }
 
 // Room reports whether a message of n encoded bytes may be appended now. A

@@ -31,6 +31,8 @@ type conn struct {
 	sealer  *wire.Sealer
 	opener  *wire.Opener
 	dialler core.UID
+	lane    *outLane // to that node when our welcome was made; nil if it was no peer
+	base    uint64   // what our welcome says of the lane to it
 }
 
 // answer is what a dial brought.
@@ -222,14 +224,19 @@ func (n *Node) welcomeLocked(c *conn, why intent) wire.Welcome {
 		Cluster: n.cluster, Merged: n.merged, Left: n.left, Now: n.stamp(), Addr: n.opts.Advertise,
 		Probe: why.probe, Merge: why.merge, Operator: why.operator,
 	}
-	pos := wire.LanePosition{Lane: theLane, Base: 1}
+	c.lane, c.base = nil, 0
+	pos := wire.LanePosition{Lane: theLane}
 	if p := n.peers[c.who.UID]; p != nil {
-		pos.Base = p.out.base()
+		c.lane, c.base = p.out, p.out.base()
 		if inc, accepted := p.in.accepted(); inc == c.who.Incarnation {
 			pos.Incarnation, pos.Received = inc, accepted
 		}
 		w.Have = p.copy.Have()
 	}
+	if c.lane == nil {
+		c.base = n.laneBase(c.who.UID)
+	}
+	pos.Base = c.base
 	w.Lanes = []wire.LanePosition{pos}
 	return w
 }

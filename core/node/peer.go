@@ -26,6 +26,7 @@ type peer struct {
 }
 
 // addPeer makes room for a member; the route table bounds how many there are.
+// The sequences of its lane start where every welcome to it has said.
 func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
 	if p := n.peers[uid]; p != nil {
 		p.name = name
@@ -40,11 +41,33 @@ func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
 		in:   &inLane{receiver: lane.NewReceiver()},
 		copy: replica.NewCopy(replica.Limits{}),
 	}
-	p.out = newOutLane(n.opts.Lane, p.wake)
+	o := n.opts.Lane
+	o.After = n.laneBase(uid) - 1
+	delete(n.bases, uid)
+	p.out = newOutLane(o, p.wake)
 	n.peers[uid] = p
 	n.lanes[slot].Store(p.out)
 	n.routes.SetFlood(slot, true)
 	return p, nil
+}
+
+// maxBases bounds the nodes that were told a base and became no peers yet.
+const maxBases = 4096
+
+// laneBase is where the lane to a node that is no peer yet will start. It is
+// made of cluster time, so it is above every sequence of a lane to that node
+// that was dropped before; and it is chosen once, since the node may hear of it
+// on a connection that is not the one that becomes the link.
+func (n *Node) laneBase(uid core.UID) uint64 {
+	base, ok := n.bases[uid]
+	if !ok {
+		if len(n.bases) >= maxBases {
+			clear(n.bases)
+		}
+		base = uint64(n.stamp())
+		n.bases[uid] = base
+	}
+	return base
 }
 
 // dropPeer forgets a member that is gone for good.

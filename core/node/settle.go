@@ -42,9 +42,9 @@ func resolve(dialler, acceptor wire.Welcome) core.Cluster {
 // clusters, and nothing allows a merge.
 var errNotLinked = errors.New("the node is in another cluster")
 
-// errChanged says that our cluster changed during a hello; the next dial goes
-// by the new one.
-var errChanged = errors.New("this node's cluster has just changed")
+// errChanged says that what our welcome said is not so any more; the next
+// dial goes by the new state.
+var errChanged = errors.New("this node's own state has just changed")
 
 // settleAccepted decides on an inbound connection and answers it: with our
 // welcome as the first frame of the new link, with a refusal, or, to one that
@@ -82,7 +82,7 @@ func (n *Node) settleDialled(c *conn, mine, theirs wire.Welcome) (bool, error) {
 	target := resolve(mine, theirs)
 	err := errNotLinked
 	switch {
-	case n.stopping, n.cluster != mine.Cluster && n.cluster != target:
+	case n.stopping, n.cluster != mine.Cluster && n.cluster != target, !n.sameLane(c):
 		err = errChanged
 	case !target.IsZero():
 		if no := n.objection(c, theirs, false, theirs.Cluster); no != nil {
@@ -140,6 +140,15 @@ func (n *Node) objection(c *conn, theirs wire.Welcome, operator bool, before cor
 		}
 	}
 	return nil
+}
+
+// sameLane reports whether the lane to a node is still the one that our
+// welcome spoke of.
+func (n *Node) sameLane(c *conn) bool {
+	if p := n.peers[c.who.UID]; p != nil || c.lane != nil {
+		return p != nil && p.out == c.lane
+	}
+	return n.bases[c.who.UID] == c.base
 }
 
 func hello(c *conn, w wire.Welcome) membership.Hello {
