@@ -3,10 +3,12 @@ module github.com/muster-mqtt/muster/cmd
 go 1.26.0
 
 require (
+	github.com/eclipse/paho.mqtt.golang v1.5.1
 	github.com/google/go-cmp v0.7.0
 	github.com/muster-mqtt/muster/config v0.0.0
 	github.com/muster-mqtt/muster/core v0.0.0
 	github.com/muster-mqtt/muster/discovery v0.0.0
+	github.com/muster-mqtt/muster/lab v0.0.0
 	github.com/muster-mqtt/muster/mqtt v0.0.0
 	github.com/muster-mqtt/muster/transport v0.0.0
 	github.com/spf13/cobra v1.10.2
@@ -17,7 +19,6 @@ require (
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/eclipse/paho.mqtt.golang v1.5.1 // indirect
 	github.com/fatih/color v1.13.0 // indirect
 	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
@@ -38,6 +39,8 @@ require (
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
+	github.com/vishvananda/netlink v1.3.1 // indirect
+	github.com/vishvananda/netns v0.0.5 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
@@ -56,3 +59,5 @@ replace github.com/muster-mqtt/muster/transport => ../transport
 replace github.com/muster-mqtt/muster/config => ../config
 
 replace github.com/muster-mqtt/muster/mqtt => ../mqtt
+
+replace github.com/muster-mqtt/muster/lab => ../lab

@@ -15,6 +15,10 @@ const stampTick = 1 << 16
 // StampAhead is how far ahead of the local cluster time a stamp may be.
 const StampAhead = 5 * time.Second
 
+// maxStamp is further than any clock gets (the year 3084). A higher stamp is
+// made up, and would make the next one wrap around.
+const maxStamp Stamp = 1 << 61
+
 // ErrStampAhead refuses a stamp more than StampAhead in the future: the clock
 // of the node that made it, or ours, is wrong.
 var ErrStampAhead = errors.New("stamp is too far ahead of cluster time")
@@ -58,8 +62,12 @@ func (c *Clock) Observe(s Stamp, at time.Time) error {
 }
 
 // Adopt moves the clock up to s, however far ahead that is: at a link-up both
-// sides take the higher of the two cluster times of their proved hellos.
+// sides take the higher of the two cluster times of their proved hellos. A
+// stamp that no clock can have is ignored.
 func (c *Clock) Adopt(s Stamp, at time.Time) {
+	if s > maxStamp {
+		return
+	}
 	if s > c.reading(at) {
 		c.base, c.at = s, at
 	}

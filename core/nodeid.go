@@ -29,10 +29,22 @@ func ParseNodeID(s string) (NodeID, error) {
 	if !ok || name == "" || host == "" || len(s) > maxNodeID {
 		return "", fmt.Errorf("%q: %w", s, ErrNodeID)
 	}
-	if strings.Trim(name, nameChars) != "" || strings.ContainsAny(host, "@ \t\r\n'\",/") {
+	if strings.Trim(name, nameChars) != "" || !validHost(host) {
 		return "", fmt.Errorf("%q: %w", s, ErrNodeID)
 	}
 	return NodeID(s), nil
+}
+
+// validHost lets in what an address or a host name may be made of, so that a
+// name can be printed and logged as it is.
+func validHost(host string) bool {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		host, ok = strings.CutSuffix(inner, "]")
+		if !ok {
+			return false
+		}
+	}
+	return host != "" && strings.Trim(host, nameChars+":%") == ""
 }
 
 const nameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.~"

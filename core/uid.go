@@ -31,7 +31,7 @@ var ErrUID = errors.New("not a UUID")
 func ParseUID(s string) (UID, error) {
 	var u UID
 	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
-	if err != nil || len(raw) != len(u) || len(s) != 36 {
+	if err != nil || len(raw) != len(u) || len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return UID{}, fmt.Errorf("%q: %w", s, ErrUID)
 	}
 	copy(u[:], raw)

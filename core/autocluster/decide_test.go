@@ -214,6 +214,8 @@ func TestDecideTogether(t *testing.T) {
 		{"all answered, the lowest", input(nil, peer(6, none), peer(7, none)), found},
 		{"self in the list is harmless", input(nil, peer(5, none), peer(6, none)), found},
 		{"one is silent", input(nil, peer(6, none), silent(7)), keep},
+		{"a strategy has not reported yet", input(func(in *Input) { in.Unheard = true }, by(FromIncoming, peer(6, none))), keep},
+		{"and does not until the end", input(func(in *Input) { in.Unheard, in.Now = true, at(formAfter) }), Decision{Kind: Found, Rule: "(7)"}},
 		{"not the lowest", input(nil, peer(1, none), peer(6, none)),
 			Decision{Kind: KeepProbing, Rule: "(6)", Addr: "n1", Wait: at(time.Second + askAgain)}},
 		{"not the lowest, shortly before the end", input(late(formAfter-1), peer(1, none)),

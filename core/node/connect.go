@@ -294,9 +294,19 @@ func (n *Node) helloRefused(tl transport.Link, err error) {
 	n.mu.Lock()
 	quiet := n.quiet.hush(tl.Info().Remote, n.now())
 	n.mu.Unlock()
-	if !quiet {
-		n.log.Warn("hello refused", "remote", tl.Info().Remote, "error", err)
+	if quiet {
+		return
 	}
+	advice := "is something else calling the cluster port?"
+	switch refusalCode(err) {
+	case wire.RefuseProof:
+		advice = "the node there has another cookie: give both the same node.cookie"
+	case wire.RefuseCluster:
+		advice = "give both the same cluster.name, or keep its seeds apart from ours"
+	case wire.RefuseVersion:
+		advice = "upgrade the older of the two"
+	}
+	n.log.Warn("hello refused", "remote", tl.Info().Remote, "error", err, "advice", advice)
 }
 
 // hushed keeps a log quiet about an address that was named a short while ago.

@@ -63,12 +63,13 @@ type formation struct {
 
 // candidate is somebody who may be a node, at one of several addresses.
 type candidate struct {
-	addrs   []string
-	sources map[string]autocluster.Origin // who names it
-	heard   autocluster.Candidate         // what probing it brought
-	next    time.Time                     // when to probe it again
-	probing bool
-	lastErr string // of the last probe; for the log
+	addrs    []string
+	sources  map[string]autocluster.Origin // who names it
+	heard    autocluster.Candidate         // what probing it brought
+	next     time.Time                     // when to probe it again
+	probing  bool
+	lastErr  string // of the last probe; for the log
+	refusals int    // joins and merges with it that failed
 }
 
 func newFormation(now time.Time) formation {
@@ -183,10 +184,11 @@ func (n *Node) enter(d autocluster.Decision) {
 	defer n.release()
 	n.form.entering = false
 	if c := n.form.candidates[d.Addr]; c != nil {
-		if err == nil && !a.linked {
-			err = errNotLinked
-		}
 		n.heard(c, a, err)
+		if err != nil { // it answers probes, so those must not set the pace
+			c.refusals++
+			c.next = n.now().Add(min(firstRetry<<min(c.refusals, 16), n.form.poll))
+		}
 	}
 	n.form.poke()
 }
@@ -219,19 +221,31 @@ func (n *Node) linkedTo(c *candidate) bool {
 
 // probe asks a candidate, at each of its addresses in turn.
 func (n *Node) probe(c *candidate) {
-	var a answer
-	var err error
-	for _, addr := range c.addrs {
-		if a, err = n.connect(addr, intent{probe: true}); err == nil || isSelf(err) {
-			break
-		}
-	}
+	at, a, err := n.tryAll(c.addrs, intent{probe: true})
 	n.mu.Lock()
 	defer n.release()
 	c.probing = false
 	n.form.probing--
+	if err != nil {
+		err = explain(at, err)
+	}
 	n.heard(c, a, err)
 	n.form.poke()
+}
+
+// tryAll connects to the first of several addresses that answers. Of several
+// errors a node's own word says more than a closed port.
+func (n *Node) tryAll(addrs []string, why intent) (at string, a answer, err error) {
+	for _, addr := range addrs {
+		one, failed := n.connect(addr, why)
+		if failed == nil || isSelf(failed) {
+			return addr, one, failed
+		}
+		if err == nil || refusalCode(failed) != 0 {
+			at, err = addr, failed
+		}
+	}
+	return at, a, err
 }
 
 // heard takes in what a probe of c brought.
@@ -280,7 +294,7 @@ func answerOf(who wire.Identity, w wire.Welcome) autocluster.Answer {
 
 // logProbe logs a failed probe when its reason changes.
 func (n *Node) logProbe(c *candidate, err error) {
-	why := oneLine(explain(c.addrs[0], err))
+	why := oneLine(err)
 	if why == c.lastErr {
 		return
 	}

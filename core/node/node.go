@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -147,7 +148,11 @@ func New(o Options) (*Node, error) {
 	}
 	n.form = newFormation(now)
 	for _, target := range o.Form.Join {
-		n.form.named("operator", autocluster.FromOperator, addresses(target, o.Saved.Name), now)
+		addrs, err := addresses(target, o.Saved.Name)
+		if err != nil {
+			return nil, fmt.Errorf("cluster.join: %w", err)
+		}
+		n.form.named("operator", autocluster.FromOperator, addrs, now)
 	}
 	n.timer = time.NewTimer(time.Hour)
 	return n, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -27,7 +28,7 @@ var (
 // addresses returns where a node may be heard: name@host[:port], host[:port].
 // Without a port it is tried at 4370 + the offset of its name, or of ours for
 // a bare address, then at 4370.
-func addresses(target string, self core.NodeID) []string {
+func addresses(target string, self core.NodeID) ([]string, error) {
 	id, offset := core.NodeID(target), self.PortOffset()
 	host := target
 	if strings.Contains(target, "@") {
@@ -35,29 +36,30 @@ func addresses(target string, self core.NodeID) []string {
 		offset = id.PortOffset()
 	}
 	if h, p, err := net.SplitHostPort(host); err == nil {
-		return []string{net.JoinHostPort(h, p)}
+		return []string{net.JoinHostPort(h, p)}, nil
 	}
 	host = strings.Trim(host, "[]")
+	if _, err := netip.ParseAddr(host); host == "" || err != nil && strings.Contains(host, ":") {
+		return nil, fmt.Errorf("%q is no address: give name@host[:port] or host[:port]", target)
+	}
 	out := []string{net.JoinHostPort(host, strconv.Itoa(core.BasePort+offset))}
 	if offset != 0 {
 		out = append(out, net.JoinHostPort(host, strconv.Itoa(core.BasePort)))
 	}
-	return out
+	return out, nil
 }
 
-// ask probes the addresses of a target in turn and returns the first answer.
+// ask probes the addresses of a target and returns the first answer.
 func (n *Node) ask(target string, why intent) (addr string, a answer, err error) {
-	for _, addr = range addresses(target, n.opts.Saved.Name) {
-		var one error
-		if a, one = n.connect(addr, why); one == nil {
-			return addr, a, nil
-		}
-		if isSelf(one) {
-			return addr, a, one
-		}
-		err = errors.Join(err, explain(addr, one))
+	addrs, err := addresses(target, n.opts.Saved.Name)
+	if err != nil {
+		return "", a, err
 	}
-	return addr, a, fmt.Errorf("%s: %s", target, oneLine(err))
+	addr, a, err = n.tryAll(addrs, why)
+	if err != nil && !isSelf(err) {
+		err = fmt.Errorf("%s: %s", target, oneLine(explain(addr, err)))
+	}
+	return addr, a, err
 }
 
 // explain says in an operator's words why an address did not answer.
@@ -69,12 +71,23 @@ func explain(addr string, err error) error {
 	case errors.Is(err, transport.ErrRefused):
 		return fmt.Errorf("%s refused the connection: is the node running, and is that its cluster port?", addr)
 	case refusalCode(err) == wire.RefuseProof:
-		return fmt.Errorf("%s has another cookie: give both nodes the same node.cookie", addr)
+		return &explained{err: err, text: addr + " has another cookie: give both nodes the same node.cookie"}
+	case errors.Is(err, transport.ErrFrameTooLong), errors.Is(err, wire.ErrMalformed):
+		return fmt.Errorf("%s answers, but not as a node of muster: is that its cluster port?", addr)
 	case errors.Is(err, transport.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s did not answer in time", addr)
 	}
 	return err
 }
+
+// explained is an error in an operator's words.
+type explained struct {
+	err  error
+	text string
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.err }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
@@ -101,7 +114,7 @@ func (n *Node) Join(_ context.Context, target string) error {
 	_, err = n.connect(addr, intent{operator: true})
 	if err != nil && n.Cluster().UID != a.welcome.Cluster.UID { // another member may have been faster
 		n.mu.Lock()
-		n.form.named("operator", autocluster.FromOperator, addresses(target, n.opts.Saved.Name), n.now())
+		n.form.named("operator", autocluster.FromOperator, []string{addr}, n.now())
 		n.form.poke()
 		n.release()
 		return fmt.Errorf("%s: %s: goes on trying", target, oneLine(explain(addr, err)))

@@ -186,8 +186,13 @@ func TestAddresses(t *testing.T) {
 		"a@h": {"h:4370"}, "a7@h": {"h:4377", "h:4370"}, "a7@h:99": {"h:99"}, "h": {"h:4373", "h:4370"}, "h:1": {"h:1"},
 		"a@[::1]": {"[::1]:4370"}, "a@[::1]:5": {"[::1]:5"}, "::1": {"[::1]:4373", "[::1]:4370"},
 	} {
-		if got := addresses(target, "self3@x"); !slices.Equal(got, want) {
+		if got, err := addresses(target, "self3@x"); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", target, got, want)
+		}
+	}
+	for _, target := range []string{"", "a@", "a:b:c", "x@a:b:c"} {
+		if got, err := addresses(target, "self3@x"); err == nil {
+			t.Errorf("%q: %v", target, got)
 		}
 	}
 }

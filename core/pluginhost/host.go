@@ -51,6 +51,7 @@ type Host struct {
 	running atomic.Bool
 	suspect chan *session // did not answer in time
 	enable  chan struct{}
+	told    string // the state and reason that was logged last; of Run alone
 
 	mu      sync.Mutex
 	status  Status

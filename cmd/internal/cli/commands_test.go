@@ -87,7 +87,7 @@ func TestCommands(t *testing.T) {
 				admin.Plugin{Strategy: "dns", PID: 77, Version: "0.1.0", State: "running"})
 			got := run(t, dir, append(strings.Fields(c.args), "--data-dir", dir)...)
 			check(t, c.args, result{0, c.stdout, ""}, got)
-			if asks := strings.Join(f.asked, "; "); asks != c.asks {
+			if asks := f.told(); asks != c.asks {
 				t.Errorf("the node was asked to %q, want %q", asks, c.asks)
 			}
 		})

@@ -49,9 +49,9 @@ func (c *cli) detach(cmd *cobra.Command, source Source) error {
 	if err != nil {
 		return fmt.Errorf("cannot start the node: %w", err)
 	}
+	_ = r.SetReadDeadline(time.Now().Add(readyTime)) // first: an interrupt brings it forward
 	stop := context.AfterFunc(cmd.Context(), func() { _ = r.SetReadDeadline(time.Unix(0, 1)) })
 	defer stop()
-	_ = r.SetReadDeadline(time.Now().Add(readyTime))
 	line, err := bufio.NewReaderSize(io.LimitReader(r, maxLine), maxLine).ReadString('\n')
 	if err != nil {
 		return notReady(cmd.Context(), child, log, err)
@@ -72,7 +72,7 @@ func alreadyRuns(ctx context.Context, dataDir string) error {
 	if _, err := client.Cluster(ctx); errors.Is(err, admin.ErrNoNode) {
 		return nil
 	}
-	return fmt.Errorf("%w: it answers at %s", admin.ErrRunning, path)
+	return fmt.Errorf("%w: it answers at %s: stop it first, or give this node another --data-dir", admin.ErrRunning, path)
 }
 
 // openLog opens the file that a detached node logs to. That of the run before

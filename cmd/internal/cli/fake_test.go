@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -39,9 +40,13 @@ func child(mode string) int {
 	return Main(ctx, Invocation{
 		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Load: loadFake,
 		Run: func(ctx context.Context, o StartOptions) error {
-			if mode == "fail" {
+			switch mode {
+			case "fail":
 				_, _ = fmt.Fprintln(os.Stderr, "an earlier line")
 				return errors.New("port 4371 is in use")
+			case "never ready":
+				<-ctx.Done()
+				return nil
 			}
 			return serveChild(ctx, o)
 		},
@@ -104,7 +109,9 @@ type fakeNode struct {
 	members []core.Member
 	routes  []core.Route
 	refuse  error
-	asked   []string
+
+	mu    sync.Mutex
+	asked []string
 }
 
 var (
@@ -146,8 +153,16 @@ func (f *fakeNode) RoutesOf(t core.Topic) (out []core.Route) {
 }
 
 func (f *fakeNode) ask(words ...string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.asked = append(f.asked, strings.Join(words, " "))
 	return f.refuse
+}
+
+func (f *fakeNode) told() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.asked, "; ")
 }
 
 func (f *fakeNode) Join(_ context.Context, target string) error { return f.ask("join", target) }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,8 +71,23 @@ func TestDetach(t *testing.T) {
 		t.Errorf("%+v", members)
 	}
 	check(t, "stop", result{0, "Stop the node successfully.\n", ""}, run(t, dir, "stop", "--data-dir", "DIR"))
+	reap(t, got.Stdout)
 	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 1 || filepath.Base(files[0]) != "muster.log" {
 		t.Errorf("left behind: %v", files)
+	}
+}
+
+// reap waits for the end of the process that a ready line names: it is a child
+// of this one.
+func reap(t *testing.T, ready string) {
+	t.Helper()
+	_, text, _ := strings.Cut(strings.TrimSpace(ready), "process ")
+	pid, err := strconv.Atoi(text)
+	if err == nil {
+		_, err = syscall.Wait4(pid, nil, 0, nil)
+	}
+	if err != nil {
+		t.Errorf("%q: %v", ready, err)
 	}
 }
 
@@ -92,16 +109,16 @@ func TestDetachFails(t *testing.T) {
 func TestDetachTwice(t *testing.T) {
 	dir := serve(t, newFake())
 	got := call(t, Invocation{Args: []string{"start", "--detach", "--data-dir", dir}, Environ: append(os.Environ(), childMode+"=serve")})
-	check(t, "start", result{1, "", "another node runs on this data directory: it answers at " + socket(dir) + "\n"}, got)
+	check(t, "start", result{1, "", "another node runs on this data directory: it answers at " + socket(dir) + ": stop it first, or give this node another --data-dir\n"}, got)
 }
 
-// TestDetachInterrupted gives up on a node before it can be ready.
+// TestDetachInterrupted gives up on a node that never gets ready.
 func TestDetachInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr strings.Builder
 	status := Main(ctx, Invocation{
-		Args: []string{"start", "--detach", "--data-dir", t.TempDir()}, Environ: append(os.Environ(), childMode+"=serve"),
+		Args: []string{"start", "--detach", "--data-dir", t.TempDir()}, Environ: append(os.Environ(), childMode+"=never ready"),
 		Stdout: &stdout, Stderr: &stderr, Load: loadFake,
 	})
 	if status != 1 || stdout.String() != "" || !strings.HasPrefix(stderr.String(), "interrupted: ") {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
@@ -15,7 +16,6 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/config"
-	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/admin"
 	"github.com/muster-mqtt/muster/core/node"
 	"github.com/muster-mqtt/muster/core/pluginhost"
@@ -116,6 +116,10 @@ func (d *daemon) openDir() (err error) {
 		return err
 	}
 	d.dir, d.saved, err = node.OpenDataDir(d.conf.Node.DataDir, d.id.name, d.conf.Node.Name != "", rand.Reader)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("%w: set node.data_dir to a directory that this user may write", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (d *daemon) openTransport() (err error) {
 		return fmt.Errorf("port %d is in use: stop what listens there, or set node.port", d.id.port)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("node.bind = %s, port %d: %w: set node.bind to an address of this machine", d.conf.Node.Bind, d.id.port, reason(err))
 	}
 	d.later(d.tr.Close)
 	_, port, err := net.SplitHostPort(d.tr.Addr())
@@ -196,7 +200,7 @@ func (d *daemon) openBroker() (err error) {
 func (d *daemon) openAdmin() (err error) {
 	h, err := admin.New(admin.Options{
 		Self: d.id.name, ClusterName: d.conf.Cluster.Name, Viewer: d.node, Operator: d.node, Plugins: d.plugins,
-		Counters: func() []core.Count { return append(d.node.Counters(), d.broker.Counters()...) },
+		Counters: d.counters,
 		Unready:  d.node.Unready, Stop: d.stop, Logger: d.log,
 	})
 	if err != nil {

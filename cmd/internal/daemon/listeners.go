@@ -30,7 +30,7 @@ func listen(c *config.Config) (l listeners, err error) {
 		switch {
 		case !k.Enable:
 		case !loopback(k.Bind) && !k.AllowAnonymous:
-			l.closed = append(l.closed, fmt.Sprintf("%s (%s: set listeners.%s.allow_anonymous = true)", k.ID, k.Bind, k.ID))
+			l.closed = append(l.closed, fmt.Sprintf("%s (set %s.allow_anonymous = true to let anybody in)", k.Bind, key(k)))
 		default:
 			ln, err := net.Listen("tcp", k.Bind)
 			if err != nil {
@@ -43,12 +43,29 @@ func listen(c *config.Config) (l listeners, err error) {
 	return l, nil
 }
 
+// key is where a listener stands in the configuration.
+func key(k config.Listener) string { return "listeners.tcp." + k.ID }
+
+// reason is the system's word in err, without the operation and the addresses
+// that the caller names better.
+func reason(err error) error {
+	var errno syscall.Errno
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &errno):
+		return errno
+	case errors.As(err, &dns):
+		return errors.New(dns.Err)
+	}
+	return err
+}
+
 func listenError(k config.Listener, err error) error {
 	_, port, _ := net.SplitHostPort(k.Bind)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %s is in use: set listeners.%s.bind to another one", port, k.ID)
+		return fmt.Errorf("port %s is in use: stop what listens there, or set %s.bind to another one", port, key(k))
 	}
-	return fmt.Errorf("listeners.%s.bind = %s: %w", k.ID, k.Bind, err)
+	return fmt.Errorf("%s.bind = %s: %w: set it to an address of this machine", key(k), k.Bind, reason(err))
 }
 
 func (l listeners) close() {

@@ -1,0 +1,26 @@
+package daemon
+
+import (
+	"slices"
+
+	"github.com/muster-mqtt/muster/core"
+)
+
+// counters is everything that this process counts, always in one order.
+func (d *daemon) counters() []core.Count {
+	port := d.tr.Stats()
+	return slices.Concat(d.node.Counters(), d.broker.Counters(), []core.Count{
+		{Name: "cluster_connections_refused_total", Reason: "too_many_waiting", Value: port.RefusedFull},
+		{Name: "cluster_connections_refused_total", Reason: "too_many_of_address", Value: port.RefusedSource},
+		{Name: "cluster_accept_errors_total", Value: port.AcceptErrors},
+	}, d.pluginCounters())
+}
+
+// pluginCounters has one row for each strategy.
+func (d *daemon) pluginCounters() (out []core.Count) {
+	for _, h := range d.hosts {
+		s := h.Status()
+		out = append(out, core.Count{Name: "plugin_log_lines_dropped_total", Reason: s.Strategy, Value: s.LogDropped})
+	}
+	return out
+}
