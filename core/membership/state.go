@@ -162,7 +162,7 @@ func (s *State) Met(now time.Time, stamp core.Stamp, h Hello) {
 	if e, ok := s.entries[h.UID]; ok && e.Decision != Admitted {
 		s.decide(now, Entry{UID: h.UID, Name: h.Name, Decision: Admitted, Stamp: stamp, Incarnation: h.Incarnation})
 	}
-	n := s.learn(now, Known{UID: h.UID, Name: h.Name, Addr: h.Addr, Incarnation: h.Incarnation})
+	n := s.learn(now, Known(h))
 	if n == nil {
 		return
 	}

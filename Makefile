@@ -1,0 +1,119 @@
+# Targets with a ## comment are listed by "make". Which modules there are is
+# said in go.work and nowhere else: "work" below is Go's own pattern for them.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build tools check check-format check-vet check-lint check-house check-modules \
+	check-generated fix test race fuzz prove bench demo clean
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+COUNT    ?= 1
+SLICE    ?=
+
+LDFLAGS  := -X main.version=$(VERSION)
+GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
+# The tools have a module apart, so that what they need lifts no version here.
+TOOLS    := GOWORK=off go -C tools
+MODULES   = $(shell go list -m -f '{{.Dir}}')
+FIND     := find . \( -path ./.git -o -path ./bin -o -path ./build \) -prune -o
+# What people wrote; generated code is left alone.
+SOURCES   = $(shell $(FIND) -name '*.go' ! -name '*.pb.go' -print)
+GENERATORS = $(shell $(FIND) -name generate.sh -print)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/muster, and one program in bin/plugins for each directory of plugins/
+	@mkdir -p bin/plugins
+	$(GOBUILD) -o bin/muster ./cmd/muster
+	@for dir in plugins/*/; do \
+		name=$$(basename "$$dir"); \
+		echo "bin/plugins/muster-discovery-$$name"; \
+		$(GOBUILD) -o "bin/plugins/muster-discovery-$$name" "./plugins/$$name"; \
+	done
+
+tools:
+	@mkdir -p build/tools
+	@$(TOOLS) build -o $(CURDIR)/build/tools/ honnef.co/go/tools/cmd/staticcheck ./noskip ./prove
+
+check: check-format check-vet check-lint check-house check-modules check-generated ## everything that reads the sources and changes nothing
+	@echo "check: all is well"
+
+check-format:
+	@echo "check: format"
+	@unformatted=$$(gofmt -s -l $(SOURCES)); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -s would change (make fix does):"; echo "$$unformatted"; exit 1; fi
+
+check-vet:
+	@echo "check: vet"
+	@go vet work
+	@$(TOOLS) vet ./...
+
+check-lint: tools
+	@echo "check: staticcheck"
+	@build/tools/staticcheck work
+
+# The go command cannot know that the whole tree is an input of these tests, so
+# it must not answer from its cache.
+check-house:
+	@echo "check: house rules"
+	@$(TOOLS) test -count=1 ./...
+
+check-modules:
+	@for dir in $(MODULES) $(CURDIR)/tools; do \
+		echo "check: module $${dir#$(CURDIR)/} alone"; \
+		GOWORK=off go -C "$$dir" build -o /dev/null ./...; \
+		GOWORK=off go -C "$$dir" vet ./...; \
+		GOWORK=off go -C "$$dir" mod tidy -diff; \
+	done
+
+# Each generator is run on a copy, and the copy compared. The version of protoc
+# stands in a comment of the output; it may differ.
+check-generated:
+	@if ! command -v protoc >/dev/null; then \
+		echo "check: generated code was not compared, because protoc is not installed (.ci/install does)"; exit 0; \
+	fi; \
+	for script in $(GENERATORS); do \
+		dir=$$(dirname "$$script"); echo "check: generated code in $$dir"; \
+		copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+		cp -R "$$dir/." "$$copy"; (cd "$$copy" && ./generate.sh); \
+		diff -r -I '^//.*protoc ' "$$dir" "$$copy"; \
+		rm -rf "$$copy"; \
+	done
+
+fix: ## format, tidy and generate: the only target that writes sources
+	gofmt -s -w $(SOURCES)
+	@if command -v protoc >/dev/null; then \
+		for script in $(GENERATORS); do "$$script"; done; \
+	else echo "generated code is as it was: protoc is not installed"; fi
+	@for dir in $(MODULES) $(CURDIR)/tools; do GOWORK=off go -C "$$dir" mod tidy; done
+
+# -count=1, as some tests run what is in bin/, which the go command's cache of
+# results does not see change. noskip fails the run on a skip in CI only.
+test: build tools ## every test once, in under 10 minutes on 2 cores
+	go test -count=1 -timeout 10m -json work | build/tools/noskip
+
+race: build tools ## the same under the race detector; COUNT=n times
+	go test -race -count=$(COUNT) -timeout 25m -json work | build/tools/noskip
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@for file in $$(grep -rlE --include='*_test.go' --exclude-dir=tools '^func Fuzz' . | sort); do \
+		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
+			echo "fuzz: $$(dirname "$$file") $$name"; \
+			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+		done; \
+	done
+
+prove: tools ## one slice of the long proofs: SLICE=name; without it, the list of them
+	@build/tools/prove . "$(SLICE)"
+
+bench: build ## throughput, CPU and latency across three nodes on this machine
+	go run ./bench/cross
+
+demo: build ## three nodes on this machine become one broker; one dies and returns
+	go run ./examples/demo
+
+clean: ## remove what was built
+	rm -rf bin build

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/muster-mqtt/muster/bench/internal/load"
+)
+
+// maxResult bounds the line that a worker answers with, in bytes: a histogram
+// of every bucket is far below.
+const maxResult = 1 << 20
+
+// worker is a process of the load generator.
+type worker struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	lines *bufio.Scanner
+	said  bytes.Buffer // its standard error
+	ended bool
+}
+
+// startWorker starts a process and waits until its clients are connected. The
+// process ends with ctx, and with this one, whose end of the pipe it watches.
+func startWorker(ctx context.Context, o load.Options) (*worker, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{cmd: exec.CommandContext(ctx, exe, append([]string{"load"}, o.Args()...)...)}
+	w.cmd.WaitDelay = time.Second
+	w.cmd.Stderr = &w.said
+	if w.in, err = w.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := w.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	w.lines = bufio.NewScanner(out)
+	w.lines.Buffer(nil, maxResult)
+	if err := w.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if !w.lines.Scan() || w.lines.Text() != load.Ready {
+		return nil, w.failed(errors.New("it did not get ready"))
+	}
+	return w, nil
+}
+
+// tell gives the word that a worker waits for.
+func (w *worker) tell() error {
+	if _, err := io.WriteString(w.in, "go\n"); err != nil {
+		return w.failed(err)
+	}
+	return nil
+}
+
+// result waits for the end of the worker and reads what it found.
+func (w *worker) result(into any) error {
+	if !w.lines.Scan() {
+		return w.failed(errors.New("it ended without a result"))
+	}
+	if err := json.Unmarshal(w.lines.Bytes(), into); err != nil {
+		return w.failed(err)
+	}
+	return w.end()
+}
+
+// end waits for the process, which the end of its input ends if nothing else
+// does; calling it again is harmless.
+func (w *worker) end() error {
+	if w.ended {
+		return nil
+	}
+	w.ended = true
+	_ = w.in.Close()
+	return w.cmd.Wait()
+}
+
+// failed ends the worker and tells what it said itself.
+func (w *worker) failed(err error) error {
+	err = errors.Join(err, w.end())
+	return fmt.Errorf("load process: %w: %s", err, strings.TrimSpace(w.said.String()))
+}

@@ -1,0 +1,218 @@
+// Package brokertest is the smallest broker that a load generator can be tested
+// against: it delivers every message to every subscriber, and makes mistakes
+// to order, each of which the generator must notice.
+package brokertest
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/muster-mqtt/muster/bench/internal/wire"
+)
+
+// Faults are the ways in which a Broker may be wrong; the zero value is none.
+type Faults struct {
+	Drop      int  // every so many-th delivery is lost
+	Double    int  // every so many-th is delivered twice
+	Swap      int  // every so many-th comes after the one that follows it
+	Foreign   bool // a stranger's message comes first
+	Refuse    bool // CONNECT is answered with "not authorised"
+	Low       bool // SUBSCRIBE is granted at QoS 0
+	Deaf      bool // PUBLISH is never acknowledged
+	Backwards bool // PUBACKs come in pairs, the later first
+	Garbage   bool // PUBLISH is answered with no packet of MQTT's
+	HangUp    bool // the connection ends at the first PUBLISH
+	Stall     bool // nothing is read after the first PUBLISH
+}
+
+// Broker delivers each message to every subscriber.
+type Broker struct {
+	t      testing.TB
+	faults Faults
+	ln     net.Listener
+	all    sync.WaitGroup
+	over   chan struct{} // closed when the broker stops
+	once   sync.Once
+
+	mu    sync.Mutex
+	conns []net.Conn
+	subs  []*brokerSub
+	acked int // PUBACKs of subscribers
+}
+
+// brokerSub is a subscription and what the broker holds back of it.
+type brokerSub struct {
+	conn  net.Conn
+	qos   byte
+	count int
+	id    uint16
+	held  []byte
+}
+
+// Start listens on loopback until the end of the test.
+func Start(t testing.TB, f Faults) *Broker {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Broker{t: t, faults: f, ln: ln, over: make(chan struct{})}
+	b.all.Go(b.accept)
+	t.Cleanup(b.Stop)
+	return b
+}
+
+// Addr is host:port of the listener.
+func (b *Broker) Addr() string { return b.ln.Addr().String() }
+
+func (b *Broker) accept() {
+	for {
+		conn, err := b.ln.Accept()
+		if err != nil {
+			return
+		}
+		b.mu.Lock()
+		b.conns = append(b.conns, conn)
+		b.mu.Unlock()
+		b.all.Go(func() {
+			defer conn.Close()
+			b.serve(conn)
+		})
+	}
+}
+
+// Stop ends the broker and all connections; calling it again is harmless.
+func (b *Broker) Stop() {
+	b.once.Do(func() { close(b.over) })
+	_ = b.ln.Close()
+	b.mu.Lock()
+	for _, c := range b.conns {
+		_ = c.Close()
+	}
+	b.mu.Unlock()
+	b.all.Wait()
+}
+
+func (b *Broker) serve(conn net.Conn) {
+	in := wire.NewReader(conn, 1<<20)
+	var late []byte // a PUBACK held back
+	for {
+		p, err := in.Next()
+		if err != nil {
+			return
+		}
+		switch p.Type {
+		case wire.Connect:
+			b.connack(conn)
+		case wire.Subscribe:
+			b.subscribe(conn, p)
+		case wire.PublishType:
+			late = b.publish(conn, p, late)
+		case wire.Puback:
+			b.mu.Lock()
+			b.acked++
+			b.mu.Unlock()
+		case wire.Pingreq:
+			b.write(conn, append(late, wire.AppendEmpty(nil, wire.Pingresp)...))
+		case wire.Disconnect:
+			return
+		}
+	}
+}
+
+func (b *Broker) connack(conn net.Conn) {
+	var code byte
+	if b.faults.Refuse {
+		code = 5
+	}
+	b.write(conn, []byte{wire.Connack << 4, 2, 0, code})
+}
+
+func (b *Broker) subscribe(conn net.Conn, p wire.Packet) {
+	qos := p.Body[len(p.Body)-1]
+	if b.faults.Low {
+		qos = 0
+	}
+	b.mu.Lock()
+	b.subs = append(b.subs, &brokerSub{conn: conn, qos: qos})
+	b.mu.Unlock()
+	b.write(conn, []byte{wire.Suback << 4, 3, p.Body[0], p.Body[1], qos})
+}
+
+// publish answers and delivers; it returns the PUBACK that it holds back.
+func (b *Broker) publish(conn net.Conn, p wire.Packet, late []byte) []byte {
+	pub, err := wire.ParsePublish(p)
+	if err != nil {
+		b.t.Errorf("the generator sent % x: %v", p.Body, err)
+		return nil
+	}
+	if b.faults.Stall {
+		<-b.over
+	}
+	if b.faults.HangUp {
+		_ = conn.Close()
+		return nil
+	}
+	if b.faults.Garbage {
+		b.write(conn, []byte{0xf0, 0})
+	}
+	b.deliver(pub)
+	if pub.QoS == 0 || b.faults.Deaf {
+		return nil
+	}
+	ack := wire.AppendAck(nil, pub.ID)
+	if b.faults.Backwards && late == nil {
+		return ack
+	}
+	b.write(conn, append(ack, late...))
+	return nil
+}
+
+func (b *Broker) deliver(pub wire.Publish) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.subs {
+		s.count++
+		pub.QoS = min(pub.QoS, s.qos)
+		s.id = s.id%65535 + 1
+		pub.ID = s.id
+		packet := wire.AppendPublish(nil, pub)
+		if b.faults.Foreign && s.count == 1 {
+			b.write(s.conn, wire.AppendPublish(nil, wire.Publish{Topic: pub.Topic, Payload: []byte("short")}))
+		}
+		b.write(s.conn, s.distort(b.faults, packet))
+	}
+}
+
+// distort returns what is really sent in place of a delivery.
+func (s *brokerSub) distort(f Faults, packet []byte) []byte {
+	every := func(n int) bool { return n > 0 && s.count%n == 0 }
+	switch {
+	case every(f.Drop):
+		return nil
+	case every(f.Double):
+		return bytes.Repeat(packet, 2)
+	case every(f.Swap):
+		s.held = packet
+		return nil
+	}
+	packet = append(packet, s.held...)
+	s.held = nil
+	return packet
+}
+
+// write ignores errors: clients may be gone.
+func (b *Broker) write(conn net.Conn, p []byte) {
+	if len(p) > 0 {
+		_, _ = conn.Write(p)
+	}
+}
+
+// Acked is the number of PUBACKs that subscribers have sent.
+func (b *Broker) Acked() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.acked
+}

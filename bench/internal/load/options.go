@@ -1,0 +1,121 @@
+package load
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+)
+
+// The bounds of a run; a request beyond them is refused, not cut down.
+const (
+	maxClients  = 10_000
+	maxSize     = 1 << 20
+	maxMessages = 1 << 30
+	maxLedger   = 1 << 30 // bytes of all ledgers of a process
+	maxWindow   = 65_535  // packet identifiers of a connection
+	maxTime     = 30 * time.Minute
+)
+
+// Options says what a process of the generator does.
+type Options struct {
+	Publish    bool   // or subscribe
+	Addr       string // host:port of the broker
+	ID         string // begins each client ID
+	Topic      string // publisher n publishes to Topic/n; a subscriber takes Topic/#
+	Run        uint32 // marks the messages of this run
+	Clients    int    // connections of this process, 1 to 10,000
+	Publishers int    // a subscriber's: how many publishers there are in all
+	QoS        byte   // 0 or 1
+	Size       int    // bytes of a payload, MinSize to 1 MiB
+	Messages   uint64 // of each publisher
+	Rate       int    // messages a second of this process, 0: as fast as possible
+	Window     int    // unacknowledged messages of a publisher at QoS 1, 1 to 65,535
+	Timeout    time.Duration
+	// Grace is how long after the last arrival a subscriber gives the rest up
+	// as lost, once the publishers are done: 100 ms to 1 minute.
+	Grace time.Duration
+	Now   bool // do not wait for a word on the standard input
+}
+
+// Args writes the options as arguments of Main.
+func (o Options) Args() []string {
+	role := "sub"
+	if o.Publish {
+		role = "pub"
+	}
+	return []string{
+		role, "-addr", o.Addr, "-id", o.ID, "-topic", o.Topic, "-run", fmt.Sprint(o.Run),
+		"-clients", fmt.Sprint(o.Clients), "-publishers", fmt.Sprint(o.Publishers), "-qos", fmt.Sprint(o.QoS),
+		"-size", fmt.Sprint(o.Size), "-messages", fmt.Sprint(o.Messages), "-rate", fmt.Sprint(o.Rate),
+		"-window", fmt.Sprint(o.Window), "-timeout", o.Timeout.String(), "-grace", o.Grace.String(), fmt.Sprintf("-now=%v", o.Now),
+	}
+}
+
+// errUsage: the arguments are not understood.
+var errUsage = errors.New("usage: load pub|sub [flags]")
+
+// parse reads what Args writes. Explanations go to out.
+func parse(args []string, out io.Writer) (Options, error) {
+	if len(args) == 0 || args[0] != "pub" && args[0] != "sub" {
+		return Options{}, errUsage
+	}
+	o := Options{Publish: args[0] == "pub"}
+	var run, qos uint
+	f := flag.NewFlagSet("load "+args[0], flag.ContinueOnError)
+	f.SetOutput(out)
+	f.StringVar(&o.Addr, "addr", "127.0.0.1:1883", "`host:port` of the broker")
+	f.StringVar(&o.ID, "id", "load", "beginning of the client IDs")
+	f.StringVar(&o.Topic, "topic", "bench", "publisher n publishes to TOPIC/n, subscribers take TOPIC/#")
+	f.UintVar(&run, "run", 1, "number that marks the messages of this run")
+	f.IntVar(&o.Clients, "clients", 1, "connections of this process")
+	f.IntVar(&o.Publishers, "publishers", 1, "sub: publishers in all")
+	f.UintVar(&qos, "qos", 0, "0 or 1")
+	f.IntVar(&o.Size, "size", 64, "bytes of a payload")
+	f.Uint64Var(&o.Messages, "messages", 100_000, "messages of each publisher")
+	f.IntVar(&o.Rate, "rate", 0, "pub: messages a second of all clients together, 0 for as fast as possible")
+	f.IntVar(&o.Window, "window", 1000, "pub: unacknowledged messages of a client at QoS 1")
+	f.DurationVar(&o.Timeout, "timeout", time.Minute, "end of the run, whatever comes")
+	f.DurationVar(&o.Grace, "grace", 2*time.Second, "sub: how long after the last arrival the rest is lost, once the publishers are done")
+	f.BoolVar(&o.Now, "now", false, "do not wait for a line on the standard input: start, or wait for no publisher")
+	if err := f.Parse(args[1:]); err != nil {
+		return Options{}, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if f.NArg() > 0 {
+		return Options{}, fmt.Errorf("%w: %q is left over", errUsage, f.Arg(0))
+	}
+	o.Run, o.QoS = uint32(run), byte(min(qos, 255))
+	return o, o.check()
+}
+
+// check refuses what is out of bounds.
+func (o Options) check() error {
+	within := func(name string, v, low, high int64) error {
+		if v < low || v > high {
+			return fmt.Errorf("-%s %d: from %d to %d", name, v, low, high)
+		}
+		return nil
+	}
+	return errors.Join(
+		within("clients", int64(o.Clients), 1, maxClients),
+		within("publishers", int64(o.Publishers), 1, maxClients),
+		within("qos", int64(o.QoS), 0, 1),
+		within("size", int64(o.Size), MinSize, maxSize),
+		within("messages", int64(min(o.Messages, maxMessages+1)), 1, maxMessages),
+		within("rate", int64(o.Rate), 0, 1e9),
+		within("window", int64(o.Window), 1, maxWindow),
+		within("grace", o.Grace.Milliseconds(), 100, time.Minute.Milliseconds()),
+		within("timeout", int64(o.Timeout/time.Second), 1, int64(maxTime/time.Second)),
+		o.checkLedger(),
+	)
+}
+
+// checkLedger bounds the memory of a subscribing process.
+func (o Options) checkLedger() error {
+	bytes := float64(o.Clients) * float64(o.Publishers) * float64(o.Messages) / 8
+	if !o.Publish && bytes > maxLedger {
+		return fmt.Errorf("clients x publishers x messages / 8 = %.0f bytes of ledgers: at most %d", bytes, maxLedger)
+	}
+	return nil
+}

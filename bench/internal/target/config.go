@@ -1,0 +1,48 @@
+package target
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// nodeConfig is what the nodes of a cluster differ in.
+type nodeConfig struct {
+	number  int    // from 1
+	data    string // directory
+	cluster []int  // cluster ports of all nodes
+	mqtt    int    // port of the listener
+}
+
+// text is the configuration file.
+func (c nodeConfig) text() string {
+	var seeds []string
+	for i, port := range c.cluster {
+		seeds = append(seeds, fmt.Sprintf("%q", fmt.Sprintf("n%d@127.0.0.1:%d", i+1, port)))
+	}
+	return fmt.Sprintf(`node.name = "n%d@127.0.0.1"
+node.data_dir = %q
+node.port = %d
+node.bind = "127.0.0.1"
+node.cookie = "a-benchmark-on-loopback-keeps-no-secrets"
+cluster.name = "bench"
+cluster.discovery_strategy = static
+cluster.static.seeds = [%s]
+listeners.tcp.default.bind = "127.0.0.1:%d"
+`, c.number, c.data, c.cluster[c.number-1], strings.Join(seeds, ", "), c.mqtt)
+}
+
+// freePorts finds ports of loopback that nobody listens on. They are only
+// likely to be free a moment later; a node that finds its port taken says so.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer ln.Close() // held until all are found, so that all differ
+		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}

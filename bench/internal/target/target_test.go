@@ -1,0 +1,169 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if name := filepath.Base(os.Args[0]); name == "muster" {
+		os.Exit(pretend(os.Args[1:]))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// pretend is a node that only knows how to start, to tell its status, and, as
+// an environment variable says, how to misbehave.
+func pretend(args []string) int {
+	mode := os.Getenv("PRETEND")
+	switch {
+	case args[0] == "version":
+		fmt.Println("muster 1.2.3\nand more")
+	case mode == "broken":
+		fmt.Println("port 4371 is in use")
+		return 1
+	case args[0] == "cluster" && mode == "alone":
+		fmt.Println(`{"running_nodes":["n1@127.0.0.1"]}`)
+	case args[0] == "cluster":
+		fmt.Println(`{"running_nodes":["n1@127.0.0.1","n2@127.0.0.1"],"stopped_nodes":[]}`)
+	default:
+		if err := listen(args[2]); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		<-make(chan struct{}) // until the signal
+	}
+	return 0
+}
+
+// listen takes clients where the configuration file says.
+func listen(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(text), "listeners.tcp.default.bind = \"")
+	addr, _, _ := strings.Cut(rest, "\"")
+	_, err = net.Listen("tcp", addr)
+	return err
+}
+
+// pretender links this test binary to be called muster.
+func pretender(t *testing.T, mode string) *Muster {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	binary := filepath.Join(dir, "muster")
+	if err := os.Symlink(exe, binary); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PRETEND", mode)
+	return &Muster{Binary: binary, Nodes: 2}
+}
+
+func TestStartAndStop(t *testing.T) {
+	m := pretender(t, "")
+	if name := m.Name(); name != "muster (muster 1.2.3)" {
+		t.Errorf("name %q", name)
+	}
+	nodes, err := m.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(nodes) != 2 || nodes[0].Addr == nodes[1].Addr {
+		t.Errorf("nodes %v", nodes)
+	}
+	if used, err := CPU(nodes); err != nil || used < 0 || used > time.Minute {
+		t.Errorf("used %v, %v", used, err)
+	}
+	if err := m.Stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := CPU(nodes); err == nil {
+		t.Error("a stopped node has CPU times")
+	}
+	noTraces(t, m)
+}
+
+// noTraces: nothing is left but the link to the binary.
+func noTraces(t *testing.T, m *Muster) {
+	t.Helper()
+	left, err := os.ReadDir(filepath.Dir(m.Binary))
+	if err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestStartTellsWhy(t *testing.T) {
+	table := []struct {
+		mode, want string
+	}{
+		{"broken", "port 4371 is in use"},
+		{"alone", "it sees 1 of 2 nodes running, and should listen"},
+	}
+	for _, c := range table {
+		m := pretender(t, c.mode)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		_, err := m.Start(ctx)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", c.mode, err, c.want)
+		}
+		noTraces(t, m)
+	}
+}
+
+func TestStartRefuses(t *testing.T) {
+	for _, m := range []*Muster{{Binary: os.Args[0]}, {Binary: os.Args[0], Nodes: MaxNodes + 1}, {Binary: "/nonsense", Nodes: 1}} {
+		if _, err := m.Start(t.Context()); err == nil {
+			t.Errorf("%+v started", m)
+		}
+	}
+}
+
+func TestConfigText(t *testing.T) {
+	text := nodeConfig{number: 2, data: "/tmp/x", cluster: []int{4371, 4372}, mqtt: 1884}.text()
+	for _, line := range []string{
+		`node.name = "n2@127.0.0.1"`, `node.data_dir = "/tmp/x"`, "node.port = 4372",
+		`cluster.static.seeds = ["n1@127.0.0.1:4371", "n2@127.0.0.1:4372"]`, `listeners.tcp.default.bind = "127.0.0.1:1884"`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("lacks %s:\n%s", line, text)
+		}
+	}
+}
+
+func TestFreePortsDiffer(t *testing.T) {
+	ports, err := freePorts(20)
+	seen := map[int]bool{}
+	for _, p := range ports {
+		seen[p] = true
+	}
+	if err != nil || len(seen) != 20 {
+		t.Errorf("%v, %v", ports, err)
+	}
+}
+
+func TestCPUOf(t *testing.T) {
+	stat := "42 (a b) (c)) S 1 1 1 0 -1 4194560 1 2 3 4 150 50 7 8 20 0 1"
+	if used, err := cpuOf(stat); err != nil || used != 2*time.Second {
+		t.Errorf("used %v, %v", used, err)
+	}
+	for _, bad := range []string{"", "1 (x) S", "1 (x) S 1 1 1 0 -1 1 1 2 3 4 x y"} {
+		if _, err := cpuOf(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+package main
+
+import "time"
+
+// maxSlice is the longest that a slice may take.
+const maxSlice = 30 * time.Minute
+
+// slice is a set of commands that proves one thing.
+type slice struct {
+	name  string
+	about string     // one sentence
+	steps [][]string // commands, run in the root of the repository
+}
+
+// slices are all proofs, in the order in which they are listed.
+var slices = []slice{
+	{
+		name:  "fuzz",
+		about: "every fuzz target for one minute",
+		steps: [][]string{{"make", "fuzz", "FUZZTIME=60s"}},
+	},
+	{
+		name:  "repeat",
+		about: "every test five times over, in random order, and once more on one processor",
+		steps: [][]string{
+			{"make", "build"},
+			{"go", "test", "-count=5", "-shuffle=on", "-timeout=25m", "work"},
+			{"go", "test", "-count=1", "-cpu=1", "-timeout=25m", "work"},
+		},
+	},
+	{
+		name:  "race",
+		about: "every test three times under the race detector",
+		steps: [][]string{{"make", "race", "COUNT=3"}},
+	},
+	{
+		name:  "bench",
+		about: "throughput, CPU and latency across three nodes",
+		steps: [][]string{{"make", "bench"}},
+	},
+	{
+		name:  "demo",
+		about: "three nodes, one of them killed and brought back, ten times",
+		steps: [][]string{
+			{"make", "demo"}, {"make", "demo"}, {"make", "demo"}, {"make", "demo"}, {"make", "demo"},
+			{"make", "demo"}, {"make", "demo"}, {"make", "demo"}, {"make", "demo"}, {"make", "demo"},
+		},
+	},
+}
