@@ -119,13 +119,14 @@ func (n *Node) viewChanged(e membership.Changed) {
 	switch {
 	case e.Gone:
 		n.dropPeer(e.UID)
+	case p != nil && e.To.Live():
+		p.out.revive()
+		n.routes.SetLive(p.slot, true)
 	case p != nil:
-		n.routes.SetLive(p.slot, e.To.Live())
-		if !e.To.Live() {
-			waiting := p.out.giveUp()
-			n.count.incomplete.Add(uint64(len(waiting)))
-			n.later = append(n.later, func() { finish(waiting) })
-		}
+		n.routes.SetLive(p.slot, false)
+		waiting := p.out.giveUp()
+		n.count.incomplete.Add(uint64(len(waiting)))
+		n.later = append(n.later, func() { finish(waiting) })
 	}
 	n.visible.reached(n.ackedByAll())
 }

@@ -13,6 +13,7 @@ type counters struct {
 	droppedLane          atomic.Uint64 // QoS 0, no room on the lane of a peer
 	refusedPublish       atomic.Uint64 // QoS 1, no room for too long
 	tooLarge             atomic.Uint64
+	droppedFailed        atomic.Uint64 // matched a peer that had failed by then
 	incomplete           atomic.Uint64 // acknowledged though a matching peer failed
 	droppedSpool         atomic.Uint64 // QoS 1 kept for a peer that is gone for good
 	laneGaps, badFrames  atomic.Uint64
@@ -33,6 +34,7 @@ func (c *counters) counts() []core.Count {
 		{Name: "messages_delivered_total", Value: c.delivered.Load()},
 		{Name: "messages_dropped_total", Reason: "lane_full", Value: c.droppedLane.Load()},
 		{Name: "messages_dropped_total", Reason: "publish_refused", Value: c.refusedPublish.Load()},
+		{Name: "messages_dropped_total", Reason: "peer_failed", Value: c.droppedFailed.Load()},
 		{Name: "messages_dropped_total", Reason: "too_large", Value: c.tooLarge.Load()},
 		{Name: "messages_dropped_total", Reason: "peer_gone", Value: c.droppedSpool.Load()},
 		{Name: "publish_incomplete_total", Reason: "peer_failed", Value: c.incomplete.Load()},

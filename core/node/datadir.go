@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,21 +103,50 @@ func (d *DataDir) start(name core.NodeID, configured bool, rand io.Reader) (Save
 func (d *DataDir) load() (Saved, error) {
 	var s Saved
 	file := filepath.Join(d.path, stateFile)
-	raw, err := os.ReadFile(file)
+	raw, err := readBounded(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
 	if err != nil {
 		return s, fmt.Errorf("data directory: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if err := dec.Decode(&s); err != nil {
-		return s, fmt.Errorf("%s: not readable at byte %d: %w: restore it, or start with an empty node.data_dir", file, dec.InputOffset(), err)
+	const advice = "restore it, or start with an empty node.data_dir"
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, fmt.Errorf("%s: not readable at byte %d of %d: %w: %s", file, offsetOf(err), len(raw), err, advice)
 	}
-	if s.UID.IsZero() {
-		return s, fmt.Errorf("%s: has no uid: restore it, or start with an empty node.data_dir", file)
+	if s.UID.IsZero() || s.Name == "" || s.Incarnation == 0 {
+		return s, fmt.Errorf("%s: has no uid, name or incarnation: %s", file, advice)
 	}
 	return s, nil
+}
+
+// maxState bounds the file, in bytes: every node and entry that there may be.
+const maxState = 16 << 20
+
+func readBounded(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	if err == nil && len(raw) > maxState {
+		err = fmt.Errorf("%s is longer than %d bytes", file, maxState)
+	}
+	return raw, err
+}
+
+// offsetOf is where a JSON text is wrong.
+func offsetOf(err error) int64 {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return syntax.Offset
+	case errors.As(err, &kind):
+		return kind.Offset
+	}
+	return 0
 }
 
 // Save writes s so that a kill at any instant leaves either the old or the

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core/autocluster"
-	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/discovery"
 )
@@ -276,16 +275,16 @@ func (n *Node) heard(c *candidate, a answer, err error) {
 	}
 }
 
-// meetMember lets membership dial a node that is in our cluster and not known
-// yet: two nodes with one cluster uid need nobody's leave to link.
+// meetMember dials a node that is in our cluster and no member here: two nodes
+// with one cluster uid need nobody's leave to link. Its verified hello ends
+// what was decided about it, unless it was removed.
 func (n *Node) meetMember(a answer) {
-	if n.cluster.IsZero() || a.welcome.Cluster.UID != n.cluster.UID {
+	if n.cluster.IsZero() || a.welcome.Cluster.UID != n.cluster.UID || n.stopping {
 		return
 	}
-	n.members.Remember(n.now(), []membership.Known{{
-		UID: a.who.UID, Name: a.who.Name, Addr: a.welcome.Addr, Incarnation: a.who.Incarnation,
-	}}, nil)
-	n.members.Tick(n.now())
+	if _, member := n.members.StateOf(a.who.UID); !member {
+		n.start(func() { n.dialMember(a.who.UID, a.welcome.Addr) })
+	}
 }
 
 func answerOf(who wire.Identity, w wire.Welcome) autocluster.Answer {

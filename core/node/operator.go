@@ -56,10 +56,14 @@ func (n *Node) ask(target string, why intent) (addr string, a answer, err error)
 		return "", a, err
 	}
 	addr, a, err = n.tryAll(addrs, why)
-	if err != nil && !isSelf(err) {
-		err = fmt.Errorf("%s: %s", target, oneLine(explain(addr, err)))
+	if err == nil || isSelf(err) {
+		return addr, a, err
 	}
-	return addr, a, err
+	text := oneLine(explain(addr, err))
+	if !strings.Contains(text, target) {
+		text = target + ": " + text
+	}
+	return addr, a, errors.New(text)
 }
 
 // explain says in an operator's words why an address did not answer.
@@ -72,7 +76,7 @@ func explain(addr string, err error) error {
 		return fmt.Errorf("%s refused the connection: is the node running, and is that its cluster port?", addr)
 	case refusalCode(err) == wire.RefuseProof:
 		return &explained{err: err, text: addr + " has another cookie: give both nodes the same node.cookie"}
-	case errors.Is(err, transport.ErrFrameTooLong), errors.Is(err, wire.ErrMalformed):
+	case errors.Is(err, transport.ErrFrameTooLong), errors.Is(err, wire.ErrMalformed), errors.Is(err, transport.ErrClosed):
 		return fmt.Errorf("%s answers, but not as a node of muster: is that its cluster port?", addr)
 	case errors.Is(err, transport.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s did not answer in time", addr)

@@ -20,6 +20,7 @@ type outLane struct {
 	waits  []laneWait    // in the order of seq
 	room   chan struct{} // closed when room is made; nil while nobody waits
 	gone   bool          // the peer is no member any more
+	failed bool          // the peer is not live: nobody is to wait for it
 	link   *link         // whose writer may take frames: never that of a former link
 	wake   func()
 }
@@ -124,8 +125,16 @@ func (l *outLane) resume(have uint64, on *link) ([]*publication, error) {
 func (l *outLane) giveUp() []*publication {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.failed = true
 	l.makeRoom()
 	return l.take(func(laneWait) bool { return true })
+}
+
+// revive lets publishers wait for the peer again.
+func (l *outLane) revive() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = false
 }
 
 // drop forgets everything for good; it returns the publishes that wait and

@@ -125,34 +125,41 @@ func (n *Node) admit(m *core.Message, encoded []byte, pub *publication) <-chan s
 
 func fullLane(lanes []*outLane, size int, qos core.QoS) <-chan struct{} {
 	for _, l := range lanes {
-		if !l.gone && !l.sender.Room(size, qos) {
+		if !l.gone && !l.failed && !l.sender.Room(size, qos) {
 			return l.waitRoom()
 		}
 	}
 	return nil
 }
 
-// number appends the message to each lane. QoS 0 is dropped where there is
-// no room for it.
+// number appends the message to each lane. Where there is no room it is
+// dropped and counted: at QoS 0, and for a peer that failed since the match.
+// Nobody waits for such a peer; what it gets of the message is a courtesy.
 func (n *Node) number(lanes []*outLane, encoded []byte, qos core.QoS, pub *publication) {
-	waits := pub
-	if n.opts.AckLocal {
-		waits = nil
-	}
 	for _, l := range lanes {
-		if l.gone {
-			continue
-		}
-		if qos == 0 && !l.sender.Room(len(encoded), qos) {
+		switch room := l.sender.Room(len(encoded), qos); {
+		case l.gone, l.failed && !room:
+			n.count.droppedFailed.Add(1)
+		case !room:
 			n.count.droppedLane.Add(1)
-			continue
+		default:
+			l.append(encoded, qos, n.waitsFor(l, pub))
+			n.count.forwarded.Add(1)
 		}
-		if waits != nil {
-			waits.left.Add(1)
-		}
-		l.append(encoded, qos, waits)
-		n.count.forwarded.Add(1)
 	}
+}
+
+// waitsFor returns pub if its acknowledgement is to wait for the lane.
+func (n *Node) waitsFor(l *outLane, pub *publication) *publication {
+	switch {
+	case pub == nil || n.opts.AckLocal:
+		return nil
+	case l.failed:
+		n.count.incomplete.Add(1)
+		return nil
+	}
+	pub.left.Add(1)
+	return pub
 }
 
 // receiveLane takes a frame of the data lane: what is new in it is delivered
