@@ -15,9 +15,9 @@ const stampTick = 1 << 16
 // StampAhead is how far ahead of the local cluster time a stamp may be.
 const StampAhead = 5 * time.Second
 
-// maxStamp is further than any clock gets (the year 3084). A higher stamp is
+// MaxStamp is further than any clock gets (the year 3084). A higher stamp is
 // made up, and would make the next one wrap around.
-const maxStamp Stamp = 1 << 61
+const MaxStamp Stamp = 1 << 61
 
 // ErrStampAhead refuses a stamp more than StampAhead in the future: the clock
 // of the node that made it, or ours, is wrong.
@@ -65,7 +65,7 @@ func (c *Clock) Observe(s Stamp, at time.Time) error {
 // sides take the higher of the two cluster times of their proved hellos. A
 // stamp that no clock can have is ignored.
 func (c *Clock) Adopt(s Stamp, at time.Time) {
-	if s > maxStamp {
+	if s > MaxStamp {
 		return
 	}
 	if s > c.reading(at) {

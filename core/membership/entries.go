@@ -2,6 +2,7 @@ package membership
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -22,34 +23,56 @@ func (s *State) Entries() []Entry {
 	return out
 }
 
+// tellBatch is how many entries are told on at a time.
+const tellBatch = 1000
+
 // Merge takes in decisions made elsewhere; of two for a uid the later stamp
 // stands, then the lower decision. What was new is told on.
 func (s *State) Merge(now time.Time, entries []Entry) {
+	var news []Entry
 	for _, e := range entries {
-		s.decide(now, e)
+		if s.stands(e) {
+			news = append(news, e)
+		}
+	}
+	for batch := range slices.Chunk(news, tellBatch) {
+		s.effect(Tell{Entries: batch})
+	}
+	for _, e := range news {
+		s.apply(e)
 	}
 	s.review(now)
 }
 
-// decide applies one entry if it is later than what stands.
-func (s *State) decide(now time.Time, e Entry) {
+// decide makes one decision of this node's own.
+func (s *State) decide(e Entry) {
+	if s.stands(e) {
+		s.effect(Tell{Entries: []Entry{e}})
+		s.apply(e)
+	}
+}
+
+// stands writes an entry into the table if it is later than what is there.
+func (s *State) stands(e Entry) bool {
 	old, ok := s.entries[e.UID]
 	if ok && (old.Stamp > e.Stamp || old.Stamp == e.Stamp && old.Decision <= e.Decision) || !s.roomFor(e, ok) {
-		return
+		return false
 	}
 	s.entries[e.UID] = e
-	s.effect(Tell{Entries: []Entry{e}})
+	return true
+}
+
+// apply brings an entry into effect. It is told on before that, so that a
+// removed node still hears of it.
+func (s *State) apply(e Entry) {
 	s.effect(Store{})
-	if e.Decision == Admitted {
-		return
+	switch {
+	case e.Decision == Admitted:
+	case e.UID != s.self.UID:
+		s.drop(e.UID, decisionWords[e.Decision])
+	case e.Decision == Removed:
+		s.effect(Expelled{Entry: e})
 	}
-	if e.UID == s.self.UID {
-		if e.Decision == Removed {
-			s.effect(Expelled{Entry: e})
-		}
-		return
-	}
-	s.drop(e.UID, decisionWords[e.Decision])
 }
 
 var decisionWords = map[Decision]string{
@@ -84,7 +107,7 @@ func (s *State) roomFor(e Entry, replaces bool) bool {
 			oldest = c
 		}
 	}
-	if oldest.UID.IsZero() {
+	if oldest.UID.IsZero() || e.Decision != Removed && e.Stamp <= oldest.Stamp {
 		s.refused++
 		return false
 	}
@@ -108,14 +131,14 @@ func (s *State) Fenced(uid core.UID) (Entry, bool) {
 // Admit lifts a fence: an operator asked that node to join.
 func (s *State) Admit(now time.Time, stamp core.Stamp, h Hello) {
 	if _, fenced := s.Fenced(h.UID); fenced {
-		s.decide(now, Entry{UID: h.UID, Name: h.Name, Decision: Admitted, Stamp: stamp, Incarnation: h.Incarnation})
+		s.decide(Entry{UID: h.UID, Name: h.Name, Decision: Admitted, Stamp: stamp, Incarnation: h.Incarnation})
 	}
 }
 
 // Forgets writes the decision that a Forget effect asked for.
 func (s *State) Forgets(now time.Time, stamp core.Stamp, uid core.UID) {
 	if n := s.nodes[uid]; n != nil && n.reach == Expired && !n.state.Live() {
-		s.decide(now, Entry{UID: uid, Name: n.name, Decision: Forgotten, Stamp: stamp, Incarnation: n.inc})
+		s.decide(Entry{UID: uid, Name: n.name, Decision: Forgotten, Stamp: stamp, Incarnation: n.inc})
 		s.review(now)
 	}
 }
@@ -130,7 +153,7 @@ func (s *State) Remove(now time.Time, stamp core.Stamp, name core.NodeID) error 
 	for _, n := range s.sorted() {
 		if n.name == name {
 			found = true
-			s.decide(now, Entry{UID: n.uid, Name: name, Decision: Removed, Stamp: stamp, Incarnation: n.inc})
+			s.decide(Entry{UID: n.uid, Name: name, Decision: Removed, Stamp: stamp, Incarnation: n.inc})
 		}
 	}
 	if !found {

@@ -28,7 +28,7 @@ func (s *State) probe(n *node, now time.Time) {
 // that repairs the data path and is no evidence of death by itself.
 func (s *State) doubt(n *node, now time.Time) {
 	silent := now.Sub(n.heard)
-	if n.linked && silent >= s.opts.DoubtAfter {
+	if n.linked && now.Sub(n.echoed) >= s.opts.DoubtAfter {
 		n.linked, n.nextDial = false, now
 		s.effect(Cut{UID: n.uid, Reason: "no echo for " + s.opts.DoubtAfter.String()})
 	}
@@ -73,6 +73,7 @@ func (s *State) Next() time.Time {
 func (s *State) deadlines(n *node, consider func(time.Time)) {
 	if n.linked {
 		consider(n.nextProbe)
+		consider(n.echoed.Add(s.opts.DoubtAfter))
 	} else if !n.dialling && n.addr != "" {
 		consider(n.nextDial)
 	}
@@ -123,7 +124,7 @@ func (s *State) Bye(now time.Time, stamp core.Stamp, uid core.UID, kind ByeKind)
 		return
 	}
 	if kind == ByeLeave {
-		s.decide(now, Entry{UID: uid, Name: n.name, Decision: Gone, Stamp: stamp, Incarnation: n.inc})
+		s.decide(Entry{UID: uid, Name: n.name, Decision: Gone, Stamp: stamp, Incarnation: n.inc})
 		s.review(now)
 		return
 	}

@@ -67,6 +67,9 @@ type node struct {
 
 	linked    bool
 	heard     time.Time // last echo or verified hello
+	echoed    time.Time // last echo, or the beginning of the link
+	flaps     int       // links in a row that ended soon after they began
+	linkedAt  time.Time
 	nextProbe time.Time
 	dialling  bool
 	nextDial  time.Time
@@ -160,7 +163,7 @@ func (s *State) Stale(h Hello) bool {
 // ones (Fenced).
 func (s *State) Met(now time.Time, stamp core.Stamp, h Hello) {
 	if e, ok := s.entries[h.UID]; ok && e.Decision != Admitted {
-		s.decide(now, Entry{UID: h.UID, Name: h.Name, Decision: Admitted, Stamp: stamp, Incarnation: h.Incarnation})
+		s.decide(Entry{UID: h.UID, Name: h.Name, Decision: Admitted, Stamp: stamp, Incarnation: h.Incarnation})
 	}
 	n := s.learn(now, Known(h))
 	if n == nil {
@@ -171,6 +174,7 @@ func (s *State) Met(now time.Time, stamp core.Stamp, h Hello) {
 	}
 	n.name, n.addr, n.inc = h.Name, h.Addr, h.Incarnation
 	n.linked, n.bye, n.nextProbe = true, 0, now
+	n.echoed, n.linkedAt = now, now
 	s.hear(n, now)
 	s.replaceNamesake(now, stamp, n)
 	s.setReach(n, Reached)
@@ -182,7 +186,7 @@ func (s *State) Met(now time.Time, stamp core.Stamp, h Hello) {
 func (s *State) replaceNamesake(now time.Time, stamp core.Stamp, n *node) {
 	for _, o := range s.sorted() {
 		if o != n && o.name == n.name && !o.linked && !o.state.Live() {
-			s.decide(now, Entry{UID: o.uid, Name: o.name, Decision: Forgotten, Stamp: stamp, Incarnation: o.inc})
+			s.decide(Entry{UID: o.uid, Name: o.name, Decision: Forgotten, Stamp: stamp, Incarnation: o.inc})
 		}
 	}
 }
@@ -196,6 +200,10 @@ func (s *State) hear(n *node, now time.Time) {
 func (s *State) LinkDown(now time.Time, uid core.UID) {
 	if n := s.nodes[uid]; n != nil && n.linked {
 		n.linked, n.nextDial, n.tries = false, now, 0
+		if now.Sub(n.linkedAt) < s.opts.ProbeEvery { // do not dial and lose it in a circle
+			n.flaps++
+			n.nextDial = now.Add(s.pause(n.flaps))
+		}
 		s.Tick(now)
 	}
 }
@@ -204,9 +212,17 @@ func (s *State) LinkDown(now time.Time, uid core.UID) {
 func (s *State) Echo(now time.Time, uid core.UID) {
 	if n := s.nodes[uid]; n != nil && n.linked {
 		s.hear(n, now)
+		n.echoed, n.flaps = now, 0
 		s.setReach(n, Reached)
 		s.review(now)
 	}
+}
+
+// Fresh reports whether the link to a node has echoed lately. One that has not
+// gives way to a new one: the other side dials only when it has lost its own.
+func (s *State) Fresh(now time.Time, uid core.UID) bool {
+	n := s.nodes[uid]
+	return n != nil && n.linked && now.Sub(n.echoed) < 2*s.opts.ProbeEvery
 }
 
 // DialFailed tells that a dial of a node was not answered by a hello; refused

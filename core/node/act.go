@@ -77,7 +77,7 @@ func (n *Node) writeRow(e membership.Effect) {
 // does not read loses its link.
 func (n *Node) sendTo(uid core.UID, f wire.Frame) {
 	p := n.peers[uid]
-	if p == nil || p.link == nil {
+	if p == nil || p.link == nil || p.link.ended() {
 		return
 	}
 	if !p.link.queue(f) {
@@ -160,7 +160,7 @@ func (n *Node) found() {
 
 // setCluster makes the node a member of c.
 func (n *Node) setCluster(c core.Cluster, joined core.Stamp) {
-	n.cluster, n.joined = c, joined
+	n.cluster, n.joined, n.form.only = c, joined, core.UID{}
 	n.members.SetSelf(n.record())
 	n.announceFormed()
 	n.markDirty()

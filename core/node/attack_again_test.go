@@ -166,9 +166,9 @@ func TestMatchJustBeforeTheFailure(t *testing.T) {
 		if got := a.states(); got != "n1:alive n2:alive n3:failed" {
 			t.Fatal(got)
 		}
-		a.mu.Lock()
+		a.Node.mu.Lock()
 		slot := a.peers[d.opts.Saved.UID].slot
-		a.mu.Unlock()
+		a.Node.mu.Unlock()
 		a.routes.SetLive(slot, true) // what a publish saw that is a little late
 		done := make(chan struct{})
 		m := &core.Message{Topic: "x", Payload: []byte("1"), QoS: 1}

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
@@ -13,14 +15,19 @@ import (
 	"github.com/muster-mqtt/muster/transport"
 )
 
-// maxHellos bounds the inbound links whose hello is under way.
-const maxHellos = 256
+// Bounds of the inbound links whose hello is under way: in all, and from one
+// address, so that nobody can keep the others waiting.
+const (
+	maxHellos    = 256
+	maxHellosOne = 64
+)
 
 // intent is why a node dials another; it is told in the dialler's Welcome.
 type intent struct {
-	probe    bool // only asks; the link closes after the answer
-	merge    bool // two clusters may become one
-	operator bool // an operator's join: lifts a fence
+	probe    bool     // only asks; the link closes after the answer
+	merge    bool     // two clusters may become one
+	operator bool     // an operator's join: lifts a fence
+	want     core.UID // who must answer; zero: anybody
 }
 
 // conn is a connection whose hello has passed, before it is decided whether
@@ -61,17 +68,21 @@ func (n *Node) connect(addr string, why intent) (answer, error) {
 	c, err := n.hello(tl, wire.Dialler)
 	if err != nil {
 		_ = tl.Close()
-		return answer{}, fmt.Errorf("%s: %w", addr, err)
+		return answer{}, n.silent(ctx, addr, err)
+	}
+	if !why.want.IsZero() && c.who.UID != why.want {
+		_ = tl.Close()
+		return answer{who: c.who}, fmt.Errorf("%s: %s answers there now", addr, c.who.Name)
 	}
 	c.dialler = n.opts.Saved.UID
 	mine := n.welcome(c, why)
 	theirs, err := c.exchange(mine)
 	if !stop() && err == nil {
-		err = fmt.Errorf("%s: no hello within %s", addr, n.opts.DialTimeout)
+		err = ctx.Err()
 	}
 	if err != nil {
 		_ = tl.Close()
-		return answer{}, fmt.Errorf("%s: %w", addr, err)
+		return answer{}, n.silent(ctx, addr, err)
 	}
 	a := answer{who: c.who, welcome: theirs}
 	if why.probe {
@@ -81,13 +92,26 @@ func (n *Node) connect(addr string, why intent) (answer, error) {
 	return a, err
 }
 
+// silent names the address in an error, and tells a peer that said nothing in
+// time from one that closed the connection.
+func (n *Node) silent(ctx context.Context, addr string, err error) error {
+	if ctx.Err() != nil && n.ctx.Err() == nil {
+		return fmt.Errorf("%s: no hello within %s: %w", addr, n.opts.DialTimeout, context.DeadlineExceeded)
+	}
+	return fmt.Errorf("%s: %w", addr, err)
+}
+
 // dialMember dials a member that membership wants a link to.
 func (n *Node) dialMember(uid core.UID, addr string) {
-	a, err := n.connect(addr, intent{})
+	a, err := n.connect(addr, intent{want: uid})
 	n.mu.Lock()
 	defer n.release()
-	if err == nil && a.linked && a.who.UID == uid {
+	if a.linked {
 		return // Met or Answered has been told
+	}
+	if a.who.UID == uid && a.welcome.Left {
+		n.members.Bye(n.now(), n.stamp(), uid, membership.ByeLeave) // we missed its good-bye
+		return
 	}
 	var refused *RefusedError
 	if errors.As(err, &refused) {
@@ -243,22 +267,72 @@ func (n *Node) welcomeLocked(c *conn, why intent) wire.Welcome {
 
 // accept takes links from outside, each with a goroutine for its hello.
 func (n *Node) accept() {
-	slots := make(chan struct{}, maxHellos)
+	var waiting hellos
 	for {
 		tl, err := n.opts.Transport.Accept(n.ctx)
 		if err != nil {
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-n.ctx.Done():
-			_ = tl.Close()
-			return
+		h := &pendingHello{tl: tl, host: hostOf(tl.Info().Remote)}
+		if victim := waiting.enter(h); victim != nil {
+			n.count.hellosCrowded.Add(1)
+			_ = victim.tl.Close()
 		}
 		n.start(func() {
-			defer func() { <-slots }()
+			defer waiting.leave(h)
 			n.accepted(tl)
 		})
+	}
+}
+
+// pendingHello is an inbound link that has not proved itself.
+type pendingHello struct {
+	tl   transport.Link
+	host string
+}
+
+// hellos are those under way, the oldest first.
+type hellos struct {
+	mu   sync.Mutex
+	list []*pendingHello
+}
+
+// enter adds a hello. When there are too many it returns the one to close: the
+// oldest, if possible of the same address. An honest hello takes milliseconds;
+// it is the silent ones that are pushed out.
+func (h *hellos) enter(p *pendingHello) (victim *pendingHello) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	same, first := 0, -1
+	for i, o := range h.list {
+		if o.host == p.host {
+			if same++; first < 0 {
+				first = i
+			}
+		}
+	}
+	switch {
+	case same >= maxHellosOne:
+		victim = h.list[first]
+	case len(h.list) >= maxHellos:
+		victim = h.list[0]
+	}
+	if victim != nil {
+		h.remove(victim)
+	}
+	h.list = append(h.list, p)
+	return victim
+}
+
+func (h *hellos) leave(p *pendingHello) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.remove(p)
+}
+
+func (h *hellos) remove(p *pendingHello) {
+	if i := slices.Index(h.list, p); i >= 0 {
+		h.list = slices.Delete(h.list, i, i+1)
 	}
 }
 

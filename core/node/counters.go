@@ -19,6 +19,7 @@ type counters struct {
 	laneGaps, badFrames  atomic.Uint64
 	controlOverflow      atomic.Uint64
 	hellosRefused        atomic.Uint64
+	hellosCrowded        atomic.Uint64 // too many at a time of one address
 	waitersRefused       atomic.Uint64
 	saveErrors           atomic.Uint64
 	stampsAhead          atomic.Uint64
@@ -42,7 +43,8 @@ func (c *counters) counts() []core.Count {
 		{Name: "lane_gaps_total", Value: c.laneGaps.Load()},
 		{Name: "frames_refused_total", Value: c.badFrames.Load()},
 		{Name: "links_closed_total", Reason: "control_queue_full", Value: c.controlOverflow.Load()},
-		{Name: "hellos_refused_total", Value: c.hellosRefused.Load()},
+		{Name: "hellos_refused_total", Reason: "too_many_of_one_address", Value: c.hellosCrowded.Load()},
+		{Name: "hellos_refused_total", Reason: "not_proved", Value: c.hellosRefused.Load()},
 		{Name: "stamps_refused_total", Reason: "ahead", Value: c.stampsAhead.Load()},
 		{Name: "candidates_dropped_total", Reason: "too_many", Value: c.candidatesDropped.Load()},
 		{Name: "cluster_merges_total", Value: c.clusterMerges.Load()},

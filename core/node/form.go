@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/autocluster"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/discovery"
@@ -52,8 +53,9 @@ type formation struct {
 	started    time.Time
 	candidates map[string]*candidate // by their first address
 	probing    int
-	entering   bool // a join or merge is under way
-	held       bool // an operator's join is: nothing else is to be decided
+	entering   bool     // a join or merge is under way
+	held       bool     // an operator's join is: nothing else makes us a member
+	only       core.UID // the cluster that an operator asked for, until we are in one
 	decision   autocluster.Decision
 	poll       time.Duration   // pace of the polls; those who answered are probed at it
 	reported   map[string]bool // sources that have answered at least once
@@ -67,8 +69,9 @@ type candidate struct {
 	heard    autocluster.Candidate         // what probing it brought
 	next     time.Time                     // when to probe it again
 	probing  bool
-	lastErr  string // of the last probe; for the log
-	refusals int    // joins and merges with it that failed
+	lastErr  string    // of the last probe; for the log
+	refusals int       // joins and merges with it that failed
+	barred   time.Time // no join or merge with it before
 }
 
 func newFormation(now time.Time) formation {
@@ -160,18 +163,27 @@ func (n *Node) formStep(now time.Time) time.Time {
 			c.next = d.Wait
 		}
 	}
-	return earlier(d.Wait, n.startProbes(now))
+	next := earlier(d.Wait, n.startProbes(now))
+	for _, c := range n.form.candidates {
+		if c.barred.After(now) {
+			next = earlier(next, c.barred)
+		}
+	}
+	return next
 }
 
 func (n *Node) formInput(now time.Time) autocluster.Input {
 	in := autocluster.Input{
 		Now: now, Started: n.form.started, FormAfter: n.opts.Form.After, Expect: n.opts.Form.Expect,
-		Manual: n.opts.Form.Manual, Operator: len(n.opts.Form.Join) > 0,
+		Manual: n.opts.Form.Manual, Operator: len(n.opts.Form.Join) > 0 || !n.form.only.IsZero(),
 		Unheard: len(n.form.reported) < len(n.opts.Sources),
 		Self:    autocluster.Self{UID: n.opts.Saved.UID, Cluster: n.cluster, Left: n.left},
 	}
 	for _, c := range n.form.candidates {
-		in.Candidates = append(in.Candidates, c.heard)
+		other := n.cluster.IsZero() && !n.form.only.IsZero() && c.heard.Answer.Cluster.UID != n.form.only
+		if !c.barred.After(now) && !(other && c.heard.Answered) {
+			in.Candidates = append(in.Candidates, c.heard)
+		}
 	}
 	return in
 }
@@ -186,7 +198,7 @@ func (n *Node) enter(d autocluster.Decision) {
 		n.heard(c, a, err)
 		if err != nil { // it answers probes, so those must not set the pace
 			c.refusals++
-			c.next = n.now().Add(min(firstRetry<<min(c.refusals, 16), n.form.poll))
+			c.barred = n.now().Add(min(firstRetry<<min(c.refusals, 16), n.form.poll))
 		}
 	}
 	n.form.poke()

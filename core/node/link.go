@@ -32,6 +32,7 @@ type link struct {
 	mu      sync.Mutex
 	control [][]byte
 	bytes   int
+	claims  []wire.Claims // who is connected here, told once
 	closing bool
 	grace   *time.Timer
 
@@ -74,6 +75,26 @@ func (l *link) queue(f wire.Frame) bool {
 	return true
 }
 
+// tell queues the claims of all clients that are connected here; the writer
+// sends them one by one when nothing else waits.
+func (l *link) tell(claims []wire.Claims) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.claims = claims
+	l.wake()
+}
+
+func (l *link) nextClaims() (wire.Claims, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.claims) == 0 {
+		return wire.Claims{}, false
+	}
+	next := l.claims[0]
+	l.claims = l.claims[1:]
+	return next, true
+}
+
 // takeControl returns the queued control frames and whether the link is to be
 // closed after them.
 func (l *link) takeControl() ([][]byte, bool) {
@@ -95,6 +116,16 @@ func (l *link) end() {
 			l.grace.Stop()
 		}
 	})
+}
+
+// ended reports whether the link is closed.
+func (l *link) ended() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // finish closes the link once the peer has read what is queued, or after a
@@ -145,6 +176,10 @@ func (n *Node) writeOnce(l *link, scratch []byte) (_ []byte, more bool, err erro
 	}
 	if closing {
 		return scratch, false, errFinished
+	}
+	if claims, ok := l.nextClaims(); ok {
+		scratch, err = l.send(wire.Append(scratch[:0], claims))
+		return scratch, true, err
 	}
 	if frame := n.nextTableFrame(l); frame != nil {
 		scratch, err = l.send(wire.Append(scratch[:0], frame))

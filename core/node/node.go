@@ -135,8 +135,10 @@ func New(o Options) (*Node, error) {
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	now := n.now()
-	n.clock = core.NewClock(max(o.Saved.Now, core.StampAt(now)), now)
-	n.cluster, n.merged, n.left, n.joined = o.Saved.Cluster, o.Saved.Merged, o.Saved.Left, o.Saved.Joined
+	n.clock = core.NewClock(core.StampAt(now), now)
+	n.clock.Adopt(o.Saved.Now, now)
+	n.cluster, n.left, n.joined = o.Saved.Cluster, o.Saved.Left, o.Saved.Joined
+	n.learnMerged(o.Saved.Merged)
 	n.table = replica.NewTable(o.Saved.Incarnation, o.Tables)
 	o.Membership.Rand = o.Rand
 	n.members = membership.New(n.record(), o.Saved.Incarnation, o.Membership)

@@ -76,10 +76,10 @@ func explain(addr string, err error) error {
 		return fmt.Errorf("%s refused the connection: is the node running, and is that its cluster port?", addr)
 	case refusalCode(err) == wire.RefuseProof:
 		return &explained{err: err, text: addr + " has another cookie: give both nodes the same node.cookie"}
-	case errors.Is(err, transport.ErrFrameTooLong), errors.Is(err, wire.ErrMalformed), errors.Is(err, transport.ErrClosed):
-		return fmt.Errorf("%s answers, but not as a node of muster: is that its cluster port?", addr)
 	case errors.Is(err, transport.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s did not answer in time", addr)
+	case errors.Is(err, transport.ErrFrameTooLong), errors.Is(err, wire.ErrMalformed), errors.Is(err, transport.ErrClosed):
+		return fmt.Errorf("%s answers, but not as a node of muster: is that its cluster port?", addr)
 	}
 	return err
 }
@@ -117,11 +117,8 @@ func (n *Node) Join(_ context.Context, target string) error {
 	defer n.letForm()
 	_, err = n.connect(addr, intent{operator: true})
 	if err != nil && n.Cluster().UID != a.welcome.Cluster.UID { // another member may have been faster
-		n.mu.Lock()
-		n.form.named("operator", autocluster.FromOperator, []string{addr}, n.now())
-		n.form.poke()
-		n.release()
-		return fmt.Errorf("%s: %s: goes on trying", target, oneLine(explain(addr, err)))
+		n.wish(addr, a)
+		return fmt.Errorf("%s: %s: tries again for %s", target, oneLine(explain(addr, err)), n.opts.Form.After)
 	}
 	return n.save()
 }
@@ -138,6 +135,16 @@ func (n *Node) leaveForJoin(target string, a answer) error {
 	n.members.Clear(n.record())
 	n.form.held = true
 	return nil
+}
+
+// wish keeps what an operator asked for when the join itself failed: this node
+// alone is to enter the cluster of the node that answered, and no other.
+func (n *Node) wish(addr string, a answer) {
+	n.mu.Lock()
+	defer n.release()
+	now := n.now()
+	n.form.only, n.form.started = a.welcome.Cluster.UID, now
+	n.form.named("operator", autocluster.FromRemembered, []string{addr}, now)
 }
 
 // letForm lets the node decide again by itself.

@@ -21,6 +21,8 @@ type outLane struct {
 	room   chan struct{} // closed when room is made; nil while nobody waits
 	gone   bool          // the peer is no member any more
 	failed bool          // the peer is not live: nobody is to wait for it
+	quiet  int           // echoes in a row without an acknowledgement of what is under way
+	stuck  uint64        // the base at the last echo
 	link   *link         // whose writer may take frames: never that of a former link
 	wake   func()
 }
@@ -105,6 +107,27 @@ func (l *outLane) nak(from uint64) error {
 	defer l.mu.Unlock()
 	defer l.wake()
 	return l.sender.Nak(from)
+}
+
+// stallEchoes is how many echoes without progress mean that a frame, or its
+// acknowledgement, was lost on the way: a transport may lose either.
+const stallEchoes = 4
+
+// echoed is told of every echo of the peer; a lane that does not get on
+// although the link echoes is sent again from the first unacknowledged message.
+func (l *outLane) echoed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	base := l.sender.Base()
+	if base > l.sender.Last() || base != l.stuck {
+		l.stuck, l.quiet = base, 0
+		return
+	}
+	if l.quiet++; l.quiet >= stallEchoes {
+		l.quiet = 0
+		_ = l.sender.Resume(base - 1) // its own position cannot be wrong
+		l.wake()
+	}
 }
 
 // resume starts the lane over on a new link, after what the peer has; it

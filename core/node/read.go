@@ -9,8 +9,12 @@ import (
 	"github.com/muster-mqtt/muster/core/wire"
 )
 
-// claimBatch is how many claims travel in one frame.
-const claimBatch = 500
+// claimBatch is how many bytes of claims travel in one frame; a longer claim
+// goes alone. claimOverhead is what a claim takes beside its client ID.
+const (
+	claimBatch    = 64 << 10
+	claimOverhead = 32
+)
 
 // read is the reader goroutine of a link.
 func (n *Node) read(l *link) {
@@ -74,9 +78,11 @@ func (n *Node) receiveControl(l *link, body []byte) error {
 func (n *Node) control(p *peer, f wire.Frame) error {
 	switch f := f.(type) {
 	case wire.Probe:
+		p.in.ackDue.Store(true) // once more: the last one may be lost
 		n.sendTo(p.uid, wire.Echo{ID: f.ID, ViewHash: n.members.Hash()})
 	case wire.Echo:
 		n.members.Echo(n.now(), p.uid)
+		p.out.echoed()
 	case wire.Bye:
 		n.log.Info("peer says good-bye", "peer", p.name, "leaves", f.Kind == membership.ByeLeave)
 		p.link.end()
@@ -189,36 +195,38 @@ func (n *Node) Claim(clientID string, discard bool) core.Token {
 	return t
 }
 
-// queueClaims tells a new link who is connected here, so that a client that
+// tellClaims tells a new link who is connected here, so that a client that
 // connected on both sides of a split keeps one connection.
-func (n *Node) queueClaims(l *link) {
+func (n *Node) tellClaims(l *link) {
 	if n.sessions == nil {
 		return
 	}
+	var all []wire.Claims
 	var batch []wire.Claim
-	flush := func() {
-		if len(batch) > 0 {
-			l.queue(wire.Claims{Claims: batch})
-			batch = nil
-		}
-	}
+	size := 0
 	n.sessions.Connected(func(clientID string, t core.Token) bool {
-		batch = append(batch, wire.Claim{ClientID: clientID, Token: t})
-		if len(batch) == claimBatch {
-			flush()
+		if size += len(clientID) + claimOverhead; size > claimBatch && len(batch) > 0 {
+			all, batch, size = append(all, wire.Claims{Claims: batch}), nil, len(clientID)+claimOverhead
 		}
+		batch = append(batch, wire.Claim{ClientID: clientID, Token: t})
 		return true
 	})
-	flush()
+	if len(batch) > 0 {
+		all = append(all, wire.Claims{Claims: batch})
+	}
+	l.tell(all)
 }
 
 // refusedBy takes a refusal to heart: a node that was removed from its
 // cluster is told so when it knocks.
 func (n *Node) refusedBy(e *RefusedError) {
 	if _, member := n.members.StateOf(e.UID); member {
-		n.members.Merge(n.now(), n.credible(e.Entries))
+		for _, x := range e.Entries { // the first frame of a hello: both take the higher time
+			n.observeStamp(x.Stamp)
+		}
+		n.members.Merge(n.now(), e.Entries)
 	}
-	if e.Code != wire.RefuseRedundant && !n.quiet.hush(string(e.Name), n.now()) {
+	if e.Code != wire.RefuseRedundant && e.Code != wire.RefuseBusy && !n.quiet.hush(string(e.Name), n.now()) {
 		n.log.Warn("refused", "by", e.Name, "reason", e.Text)
 	}
 }

@@ -56,7 +56,11 @@ func (n *Node) settleAccepted(c *conn, theirs wire.Welcome) {
 	n.observeStamp(theirs.Now)
 	n.incoming(c.who, theirs)
 	target := resolve(theirs, mine)
-	if target.IsZero() || n.stopping {
+	if n.stopping || n.form.held && !theirs.Probe {
+		n.answerOnly(c, wire.Refuse{Code: wire.RefuseBusy, Text: "the node is stopping or changing its cluster"})
+		return
+	}
+	if target.IsZero() {
 		n.answerOnly(c, mine)
 		return
 	}
@@ -82,7 +86,7 @@ func (n *Node) settleDialled(c *conn, mine, theirs wire.Welcome) (bool, error) {
 	target := resolve(mine, theirs)
 	err := errNotLinked
 	switch {
-	case n.stopping, n.cluster != mine.Cluster && n.cluster != target, !n.sameLane(c):
+	case n.stopping, n.form.held && !mine.Operator, n.cluster != mine.Cluster && n.cluster != target, !n.sameLane(c):
 		err = errChanged
 	case !target.IsZero():
 		if no := n.objection(c, theirs, false, theirs.Cluster); no != nil {
@@ -165,7 +169,7 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 		n.answerOnly(c, wire.Refuse{Code: wire.RefuseFull, Text: err.Error()})
 		return nil
 	}
-	if old := p.link; old != nil && old.inc == c.who.Incarnation && old.dialler != c.dialler && old.dialler.Compare(c.dialler) < 0 {
+	if old := p.link; old != nil && old.inc == c.who.Incarnation && old.dialler.Compare(c.dialler) < 0 && n.members.Fresh(n.now(), c.who.UID) {
 		n.answerOnly(c, wire.Refuse{Code: wire.RefuseRedundant, Text: "another link of the same pair stays"})
 		n.members.Answered(n.now(), c.who.UID)
 		return nil
@@ -221,7 +225,7 @@ func (n *Node) launch(l *link, first wire.Frame) {
 		l.queue(first)
 	}
 	l.queue(wire.Entries{Entries: n.members.Entries()})
-	n.later = append(n.later, func() { n.queueClaims(l) })
+	n.later = append(n.later, func() { n.tellClaims(l) })
 	l.tables.Store(true)
 	l.peer.current.Store(l)
 	l.wake()
@@ -253,17 +257,18 @@ func (n *Node) adopt(target core.Cluster, merged []core.UID) {
 	}
 }
 
+// learnMerged takes in clusters that were merged into ours. When there are too
+// many, all nodes keep the same ones: the lowest.
 func (n *Node) learnMerged(uids []core.UID) (changed bool) {
-	for _, u := range uids {
-		if !slices.Contains(n.merged, u) {
-			n.merged = append(n.merged, u)
-			changed = true
-		}
+	all := append(slices.Clone(n.merged), uids...)
+	slices.SortFunc(all, core.UID.Compare)
+	all = slices.Compact(all)
+	all = all[:min(len(all), maxMerged)]
+	if slices.Equal(all, n.merged) {
+		return false
 	}
-	if len(n.merged) > maxMerged {
-		n.merged = n.merged[len(n.merged)-maxMerged:]
-	}
-	return changed
+	n.merged = all
+	return true
 }
 
 // observeStamp takes the higher of two cluster times at a link-up.

@@ -13,14 +13,15 @@ import (
 type evidence struct {
 	path           string
 	err            error  // go-plugin's, or of exec
-	ended          string // how the process ended, empty if it was running
+	started        bool   // there was a process
+	ended          string // how it ended, empty if it was running
 	late           string // the time that it had, if that ran out
 	stdout, stderr []string
 }
 
 // explain stops the process and makes one line of what went wrong.
 func (s *session) explain(err error, late bool) error {
-	e := evidence{path: s.path, err: err}
+	e := evidence{path: s.path, err: err, started: s.proc.hasStarted()}
 	if late {
 		e.late = s.o.Timers.Start.String()
 	} else {
@@ -44,6 +45,8 @@ func (e evidence) line() string {
 		return fmt.Sprintf("%s gave no handshake within %s; is it a discovery plugin of muster?%s", e.path, e.late, words)
 	case len(e.stdout) == 0 && e.ended != "":
 		return fmt.Sprintf("%s ended before the handshake: %s%s", e.path, e.ended, words)
+	case len(e.stdout) == 0 && e.started:
+		return fmt.Sprintf("%s closed its standard output without a handshake; is it a discovery plugin of muster?%s", e.path, words)
 	case len(e.stdout) == 0:
 		return oneLine(fmt.Sprintf("%s could not be started: %v%s", e.path, e.err, words), keptLine)
 	}

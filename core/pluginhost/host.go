@@ -51,10 +51,11 @@ type Host struct {
 	running atomic.Bool
 	suspect chan *session // did not answer in time
 	enable  chan struct{}
-	told    string // the state and reason that was logged last; of Run alone
+	down    teller // of Run alone
 
 	mu      sync.Mutex
 	status  Status
+	trouble teller   // of the answers
 	session *session // while Ready
 	changed chan struct{}
 }
@@ -119,6 +120,7 @@ func (h *Host) Discover(ctx context.Context) (discovery.Answer, error) {
 	if err != nil {
 		err = h.failed(ctx, s, err)
 		h.noteError(err)
+		h.noteTrouble(s, err)
 		return discovery.Answer{}, err
 	}
 	h.noteAnswer(a)
@@ -174,9 +176,30 @@ func (h *Host) noteAnswer(a discovery.Answer) {
 	h.status.LastAnswer, h.status.Candidates = time.Now(), len(a.Candidates)
 	changed := !slices.Equal(h.status.Warnings, a.Warnings)
 	h.status.Warnings = slices.Clone(a.Warnings)
+	again := h.trouble.news("")
 	h.mu.Unlock()
-	if changed {
-		h.o.Logger.Warn("what the strategy warns of has changed", "plugin", h.o.Strategy, "warnings", a.Warnings)
+	switch {
+	case changed && len(a.Warnings) > 0:
+		h.o.Logger.Warn("the strategy answers with warnings", "plugin", h.o.Strategy, "warnings", a.Warnings)
+	case changed || again:
+		h.o.Logger.Info("the strategy answers without trouble again", "plugin", h.o.Strategy)
+	}
+}
+
+// noteTrouble logs once per change that the plugin runs but has no answer.
+// What a cancelled call or a dead process says is told elsewhere.
+func (h *Host) noteTrouble(s *session, err error) {
+	select {
+	case <-s.proc.gone:
+		return
+	default:
+	}
+	text := oneLine(err.Error(), 4*keptLine)
+	h.mu.Lock()
+	news := !errors.Is(err, context.Canceled) && h.trouble.news(text)
+	h.mu.Unlock()
+	if news {
+		h.o.Logger.Warn("the strategy has no answer; the last good one stands", "plugin", h.o.Strategy, "error", text)
 	}
 }
 

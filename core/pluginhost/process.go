@@ -133,20 +133,20 @@ func (p *process) killGroup() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIG
 
 // join returns when a process that was started is gone.
 func (p *process) join() {
-	p.mu.Lock()
-	started := p.started
-	p.mu.Unlock()
-	if started {
+	if p.hasStarted() {
 		<-p.gone
 	}
 }
 
+func (p *process) hasStarted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.started
+}
+
 // exitedBy says how the process ended if it does so within d, and by itself.
 func (p *process) exitedBy(d time.Duration) string {
-	p.mu.Lock()
-	started := p.started
-	p.mu.Unlock()
-	if !started {
+	if !p.hasStarted() {
 		return ""
 	}
 	timer := time.NewTimer(d)

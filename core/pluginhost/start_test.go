@@ -218,4 +218,7 @@ func TestExplainsExecErrors(t *testing.T) {
 			t.Errorf("%v: %s", err, got)
 		}
 	}
+	if got := (evidence{path: "/p", started: true}).line(); !strings.Contains(got, "closed its standard output") {
+		t.Error(got)
+	}
 }

@@ -69,7 +69,7 @@ func (h *Host) live(ctx context.Context, dir string) (since time.Time, err error
 		return time.Time{}, err
 	}
 	since = time.Now()
-	h.told = ""
+	h.down.news("")
 	h.o.Logger.Info("plugin ready", "plugin", h.o.Strategy, "version", s.info.Version, "pid", s.proc.pid(), "path", s.path)
 	h.move(func(st *Status) {
 		h.session = s
@@ -115,10 +115,8 @@ func (h *Host) next(b *backoff, since time.Time, err error) time.Duration {
 		state = Broken
 	}
 	level := slog.LevelWarn
-	if now := fmt.Sprint(state, err); now == h.told {
-		level = slog.LevelDebug // said already, and nothing has changed
-	} else {
-		h.told = now
+	if !h.down.news(fmt.Sprint(state, err)) {
+		level = slog.LevelDebug
 	}
 	log.Log(context.Background(), level, "the plugin is down", "state", state, "again_in", delay)
 	h.move(func(s *Status) { s.State = state })

@@ -26,6 +26,7 @@ const (
 	RefuseOld                         // a later incarnation is known
 	RefuseRedundant                   // another link of the same pair stays
 	RefuseFull                        // no place for another node
+	RefuseBusy                        // stopping, or changing its cluster: try again
 )
 
 // Refuse ends a link and says why. Text is for people, at most 200 bytes;

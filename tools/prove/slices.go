@@ -29,6 +29,19 @@ var slices = []slice{
 		},
 	},
 	{
+		name:  "cluster",
+		about: "time to one cluster of 20 trials, ten kills, splits of 20 s of real processes, 10 s of hostile bytes",
+		steps: [][]string{
+			{"make", "build"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=25m", "./cmd/e2e/..."},
+		},
+	},
+	{
+		name:  "chaos",
+		about: "thousands of seeds of kills, restarts, cuts, joins and leaves on virtual time",
+		steps: [][]string{{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=25m", "-run=Chaos", "./core/node", "./core/membership"}},
+	},
+	{
 		name:  "race",
 		about: "every test three times under the race detector",
 		steps: [][]string{{"make", "race", "COUNT=3"}},

@@ -1,0 +1,189 @@
+package node
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/membership"
+	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/wire"
+)
+
+// hostile speaks to a node with the right cookie and no manners.
+type hostile struct {
+	*testNode
+	*conn
+	rng *rand.Rand
+}
+
+// befriend makes a proved connection to n1 that is not run by a node.
+func (c *cluster) befriend(seed uint64) *hostile {
+	c.t.Helper()
+	h := &hostile{rng: rand.New(rand.NewPCG(seed, 1)), testNode: &testNode{c: c, name: "evil"}}
+	target := c.nodes["n1"]
+	o := target.opts
+	o.Saved = Saved{UID: core.UID{0: 0xee, 1: byte(seed), 2: byte(seed >> 8)}, Name: "evil@evil", Incarnation: 1, Cluster: target.Cluster()}
+	o.Store, o.Transport, o.Advertise, o.Sources = h, c.net.Endpoint("evil:1"), "evil:1", nil
+	node, err := New(o)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	h.Node = node
+	tl, err := o.Transport.Dial(c.t.Context(), "n1:1")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if h.conn, err = node.hello(tl, wire.Dialler); err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := h.exchange(node.welcome(h.conn, intent{})); err != nil {
+		c.t.Fatal(err)
+	}
+	go func() {
+		for {
+			if _, err := tl.Receive(); err != nil {
+				return
+			}
+		}
+	}()
+	return h
+}
+
+// say sends one frame; false when the link is gone.
+func (h *hostile) say(body []byte) bool {
+	frame, err := h.sealer.Seal(body)
+	return err == nil && h.tl.Send(frame) == nil
+}
+
+func (h *hostile) number() uint64 {
+	return []uint64{0, 1, 2, 3, 100, 1 << 20, 1 << 62, 1<<63 - 1, 1 << 63, 1<<64 - 2, 1<<64 - 1}[h.rng.IntN(11)]
+}
+
+func (h *hostile) uid() core.UID {
+	known := []core.UID{{}, {0: 1}, {0: 2}, {0: 3}, h.opts.Saved.UID, {0: 9}}
+	return known[h.rng.IntN(len(known))]
+}
+
+func (h *hostile) ops() (out []replica.Op) {
+	for range h.rng.IntN(5) {
+		row := membership.ReachRow{UID: h.uid(), Reach: membership.Reach(h.rng.IntN(5)), Incarnation: core.Incarnation(h.number()), Name: "g@h", Addr: "nowhere:1"}
+		op := replica.Op{Key: wire.ReachKey(row.UID), Value: wire.AppendReach(nil, row), Version: h.number(), Deleted: h.rng.IntN(3) == 0}
+		switch h.rng.IntN(4) {
+		case 0:
+			op.Key, op.Value = wire.RouteKey("a/#"), nil
+		case 1:
+			op.Key = string(op.Value)
+		case 2:
+			op.Key, op.Value = wire.RecordKey(), wire.AppendRecord(nil, membership.Record{UID: h.uid(), Name: "x@y", Addr: "q:1", Joined: 1})
+		}
+		out = append(out, op)
+	}
+	return out
+}
+
+// frame is a frame that may come at any time, with any numbers in it.
+func (h *hostile) frame() []byte {
+	inc := core.Incarnation([]uint64{1, 1, 1, h.number()}[h.rng.IntN(4)])
+	frames := []wire.Frame{
+		wire.Probe{ID: h.number()}, wire.Echo{ID: h.number()},
+		wire.LaneAck{Lane: 1, Incarnation: inc, Seq: h.number()}, wire.LaneNak{Lane: 1, Incarnation: inc, From: h.number()},
+		replica.Ack{Incarnation: inc, Version: h.number(), Snapshot: h.number(), Position: h.number()},
+		replica.Pull{Incarnation: inc, Have: h.number()},
+		replica.Delta{Incarnation: inc, From: h.number(), To: h.number(), Ops: h.ops()},
+		replica.Snapshot{Incarnation: inc, Version: h.number(), Part: replica.Part(1 + h.rng.IntN(3)), From: h.number(), To: h.number(), Rows: h.ops()},
+		wire.Claims{Claims: []wire.Claim{{ClientID: "c", Token: core.Token{Stamp: core.Stamp(h.number())}}}},
+		wire.Moved{}, wire.Welcome{}, wire.Refuse{Code: wire.Code(h.rng.IntN(12)), Text: "x"},
+	}
+	if i := h.rng.IntN(len(frames) + 2); i < len(frames) {
+		return wire.Append(nil, frames[i])
+	}
+	header := wire.LaneHeader{Lane: 1, Incarnation: inc, PeerIncarnation: 1, First: h.number(), Count: uint32(h.rng.IntN(4))}
+	body := wire.AppendMessage(nil, &core.Message{Topic: "x", QoS: 1})
+	return wire.AppendLane(nil, header, body)
+}
+
+// Any frame at any time from a node with the cookie: nothing panics, and the
+// cluster of the others goes on.
+func TestFramesOutOfPlace(t *testing.T) {
+	for seed := range uint64(60) {
+		bubble(t, func(c *cluster) {
+			a, b, _ := c.three()
+			in := b.sub("y")
+			for i := range 5 {
+				h := c.befriend(seed*8 + uint64(i))
+				for range 50 {
+					if !h.say(h.frame()) {
+						break
+					}
+					if h.rng.IntN(8) == 0 {
+						time.Sleep(time.Duration(h.rng.IntN(300)) * time.Millisecond)
+					}
+				}
+				_ = h.opts.Transport.Close()
+			}
+			time.Sleep(10 * time.Second)
+			if took := a.pub("y", "1", 1); took > time.Second {
+				t.Errorf("seed %d: a publish took %s", seed, took)
+			}
+			if got := in.take(); !slices.Equal(got, []string{"y=1/1"}) {
+				t.Errorf("seed %d: got %v", seed, got)
+			}
+			c.alive("n1", "n2", "n3")
+		})
+	}
+}
+
+// alive fails the test unless all named nodes see each other alive.
+func (c *cluster) alive(names ...string) {
+	c.t.Helper()
+	for _, name := range names {
+		seen := c.nodes[name].alive()
+		for _, other := range names {
+			if !seen[other] {
+				c.t.Errorf("%s does not see %s: %s", name, other, c.nodes[name].states())
+			}
+		}
+	}
+}
+
+// A peer that floods probes and reads nothing costs bounded memory and loses
+// its link; the others notice nothing.
+func TestPeerThatReadsNothing(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b, _ := c.three()
+		in := b.sub("y")
+		h := c.befriend(1)
+		c.net.Cut("n1:1", "evil:1") // what n1 sends is never read
+		go func() {                 // blocks when n1 reads no more, until the end
+			for i := range 20_000 {
+				if !h.say(wire.Append(nil, wire.Probe{ID: uint64(i)})) {
+					return
+				}
+			}
+		}()
+		for range 200 {
+			a.publishLoose("flood", make([]byte, 200_000), 1)
+		}
+		a.Node.mu.Lock()
+		held := 0
+		if p := a.peers[h.opts.Saved.UID]; p != nil {
+			held = p.out.sender.Bytes()
+		}
+		a.Node.mu.Unlock()
+		if held > 17<<20 {
+			t.Errorf("%d bytes are held for the peer", held)
+		}
+		time.Sleep(10 * time.Second)
+		if took := a.pub("y", "1", 1); took > time.Second {
+			t.Errorf("a publish took %s", took)
+		}
+		if got := in.take(); !slices.Equal(got, []string{"y=1/1"}) {
+			t.Errorf("got %v", got)
+		}
+		c.alive("n1", "n2", "n3")
+		_ = h.opts.Transport.Close()
+	})
+}
