@@ -83,13 +83,18 @@ func (in Input) alone(peers []Candidate) Decision {
 }
 
 // expect is rule (5): the lowest of all who answered founds, but not before
-// there are enough.
+// there are enough. With one seed for all, only the seed sees all: after
+// FormAfter whoever sees enough founds.
 func (in Input) expect(peers []Candidate) Decision {
 	d := Decision{Kind: KeepProbing, Rule: "(5)"}
 	waiting := unformed(peers)
 	if d.Missing = max(in.Expect-1-len(waiting), 0); d.Missing > 0 {
 		return d
 	}
+	if in.waited() { // the lowest may know the others only through us
+		return Decision{Kind: Found, Rule: "(5)"}
+	}
+	d.Wait = in.deadline()
 	return in.lowestFounds(d, waiting)
 }
 

@@ -198,8 +198,9 @@ func TestDecideExpect(t *testing.T) {
 		{"enough, the lowest", input(three(time.Second), peer(6, none), peer(7, none)), found},
 		{"enough, though another is silent", input(three(time.Second), peer(6, none), peer(7, none), silent(8)), found},
 		{"more than enough, late", input(three(time.Hour), peer(6, none), peer(7, none), peer(8, none)), found},
-		{"enough, not the lowest", input(three(time.Hour), peer(1, none), peer(7, none)),
-			Decision{Kind: KeepProbing, Rule: "(5)", Addr: "n1", Wait: at(time.Hour + askAgain)}},
+		{"enough, not the lowest", input(three(time.Second), peer(1, none), peer(7, none)),
+			Decision{Kind: KeepProbing, Rule: "(5)", Addr: "n1", Wait: at(time.Second + askAgain)}},
+		{"enough, and the lowest does not found", input(three(time.Hour), peer(1, none), peer(7, none)), found},
 	})
 }
 

@@ -209,6 +209,40 @@ func TestRefusedForWantOfRoomComesBack(t *testing.T) {
 	})
 }
 
+// A node that was dialled while there was no slot for it is dialled again when
+// there is. It cannot dial by itself: our address is one it cannot reach.
+func TestDialledAgainWhenThereIsRoom(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		c.tweak = func(o *Options) {
+			if o.Saved.Name == "n1@n1" {
+				o.Advertise = "nowhere:1"
+			}
+		}
+		c.seeds = []string{"n2:1"}
+		a := c.start("n1")
+		c.start("n2")
+		time.Sleep(2 * time.Minute)
+		c.one("n1", "n2")
+		var full []int
+		a.Node.mu.Lock()
+		for i := range 100 {
+			if slot, err := a.routes.Slot(core.UID{0: 0xaa, 1: byte(i)}); err == nil {
+				full = append(full, slot)
+			}
+		}
+		a.Node.mu.Unlock()
+		c.start("n3")
+		time.Sleep(30 * time.Second)
+		a.Node.mu.Lock()
+		for _, slot := range full {
+			a.routes.Release(slot)
+		}
+		a.Node.mu.Unlock()
+		time.Sleep(2 * time.Minute)
+		c.one("n1", "n2", "n3")
+	})
+}
+
 // Stop while everything is under way ends within seconds, whatever the
 // neighbours do.
 func TestStopInTheMiddle(t *testing.T) {

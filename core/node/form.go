@@ -199,6 +199,8 @@ func (n *Node) enter(d autocluster.Decision) {
 		if err != nil { // it answers probes, so those must not set the pace
 			c.refusals++
 			c.barred = n.now().Add(min(firstRetry<<min(c.refusals, 16), n.form.poll))
+		} else {
+			c.refusals = 0
 		}
 	}
 	n.form.poke()

@@ -291,17 +291,33 @@ func (n *Node) retryFeeds(now time.Time) {
 // saves is the goroutine that writes the data directory, so that no lock is
 // held while a disk is slow.
 func (n *Node) saves() {
+	retry := time.NewTimer(time.Hour)
+	defer retry.Stop()
+	failing := false
 	for {
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-n.dirty:
-			if err := n.save(); err != nil {
-				n.log.Error("the data directory cannot be written; what changed is kept in memory and tried again with the next change", "error", err)
-			}
+		case <-retry.C:
+		}
+		err := n.save()
+		if err != nil {
+			retry.Reset(saveRetry)
+		}
+		if failing == (err != nil) {
+			continue
+		}
+		if failing = err != nil; failing {
+			n.log.Error("the data directory cannot be written; what changed is kept in memory and tried again", "every", saveRetry, "error", err)
+		} else {
+			n.log.Info("the data directory is written again")
 		}
 	}
 }
+
+// saveRetry is the pause after a failed write of the data directory.
+const saveRetry = 5 * time.Second
 
 // save writes what is to be kept. One write at a time: of two, the one that
 // ends last has the later state.

@@ -46,6 +46,9 @@ var errNotLinked = errors.New("the node is in another cluster")
 // dial goes by the new state.
 var errChanged = errors.New("this node's own state has just changed")
 
+// errNoRoom says that a node could not be made a peer.
+var errNoRoom = errors.New("there is no room for the node, or its lanes do not fit")
+
 // settleAccepted decides on an inbound connection and answers it: with our
 // welcome as the first frame of the new link, with a refusal, or, to one that
 // only asks, with the welcome alone.
@@ -97,7 +100,8 @@ func (n *Node) settleDialled(c *conn, mine, theirs wire.Welcome) (bool, error) {
 			n.launch(l, nil)
 			return true, nil
 		}
-		return true, nil // another link to the same node stays
+		p := n.peers[c.who.UID]
+		return p != nil && p.link != nil, errNoRoom // unless another link stays
 	}
 	_ = c.tl.Close()
 	return false, err
@@ -163,6 +167,10 @@ func hello(c *conn, w wire.Welcome) membership.Hello {
 // of two that were dialled at the same time, the lower uid's.
 func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link {
 	n.adopt(target, theirs.Merged)
+	if theirs.Operator && n.left { // an operator has made it a cluster of two again
+		n.left = false
+		n.markDirty()
+	}
 	p, err := n.addPeer(c.who.UID, c.who.Name)
 	if err != nil {
 		n.log.Warn("no room for another node", "name", c.who.Name, "error", err)
