@@ -40,7 +40,7 @@ func TestRefusedStarts(t *testing.T) {
 		"busy cluster port":  {[]string{"--set", fmt.Sprint("node.port=", busy)}, []string{fmt.Sprintf("port %d is in use", busy), "node.port"}},
 		"busy MQTT port":     {[]string{"--set", fmt.Sprint("listeners.tcp.default.bind=127.0.0.1:", busy)}, []string{fmt.Sprintf("port %d is in use", busy), "listeners.tcp.default.bind"}},
 		"foreign address":    {[]string{"--bind", "192.0.2.1"}, []string{"node.bind = 192.0.2.1", "an address of this machine"}},
-		"foreign MQTT":       {[]string{"--set", "listeners.tcp.default { bind = \"192.0.2.1:1\", allow_anonymous = on }"}, nil},
+		"foreign MQTT":       {[]string{"--set", "listeners.tcp.default.bind=192.0.2.1:1", "--set", "listeners.tcp.default.allow_anonymous=on"}, []string{"listeners.tcp.default.bind = 192.0.2.1:1", "an address of this machine"}},
 		"unknown key":        {[]string{"-c", wrong}, []string{wrong + ":2:3", "unknown key node.nam", "did you mean node.name"}},
 		"unknown key, flag":  {[]string{"--set", "node.nam=a@127.0.0.1"}, []string{"--set", "unknown key node.nam", "did you mean node.name"}},
 		"syntax":             {[]string{"-c", broken}, []string{broken + ":1:"}},
@@ -54,12 +54,8 @@ func TestRefusedStarts(t *testing.T) {
 		"unwritable data":    {[]string{"--data-dir", "/proc/muster"}, []string{"/proc/muster", "node.data_dir"}},
 		"data dir is a file": {[]string{"--data-dir", wrong}, []string{wrong, "node.data_dir"}},
 	} {
-		if what == "foreign MQTT" {
-			c.args = []string{"--set", "listeners.tcp.default.bind=192.0.2.1:1", "--set", "listeners.tcp.default.allow_anonymous=on"}
-			c.words = []string{"listeners.tcp.default.bind = 192.0.2.1:1", "an address of this machine"}
-		}
 		t.Run(what, func(t *testing.T) {
-			r := run1(t, nil, append([]string{"start", "-c", file}, c.args...)...)
+			r := command(t, nil, append([]string{"start", "-c", file}, c.args...)...)
 			r.refused(t, 1, c.words...)
 			if r.took > 2*time.Second {
 				t.Errorf("it took %s", r.took)
@@ -84,7 +80,7 @@ func TestDataDirOfAnother(t *testing.T) {
 	n.waitReady()
 	pid, file := n.cmd.Process.Pid, n.dir+".conf"
 	for _, extra := range [][]string{nil, {"--node", "other@127.0.0.1"}, {"--detach"}} {
-		r := run1(t, nil, append([]string{"start", "-c", file}, extra...)...)
+		r := command(t, nil, append([]string{"start", "-c", file}, extra...)...)
 		r.refused(t, 1, "another node runs on this data directory", n.dir, "stop it first", "another")
 	}
 	c := n.connect("still served").sub("x")
@@ -94,7 +90,7 @@ func TestDataDirOfAnother(t *testing.T) {
 		t.Error("the first node is gone")
 	}
 	n.stop()
-	r := run1(t, nil, "start", "-c", file, "--node", "other@127.0.0.1")
+	r := command(t, nil, "start", "-c", file, "--node", "other@127.0.0.1")
 	r.refused(t, 1, n.dir, "belongs to "+n.name+", not to other@127.0.0.1", "node.data_dir")
 }
 
@@ -116,7 +112,7 @@ func TestCorruptNodeJSON(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			writeFile(t, name, bad)
-			run1(t, nil, "start", "-c", n.dir+".conf").refused(t, 1, name, "restore it")
+			command(t, nil, "start", "-c", n.dir+".conf").refused(t, 1, name, "restore it")
 			if now, _ := os.ReadFile(name); string(now) != bad {
 				t.Error("the file was changed")
 			}
@@ -130,15 +126,16 @@ func TestCorruptNodeJSON(t *testing.T) {
 // Exit statuses 0, 1 and 2, and the words that go with 2.
 func TestExitStatuses(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"version"}, {"start", "--help"}, {"help", "cluster", "join"}, {"config", "show"}, {"completion", "bash"}} {
-		if r := run1(t, nil, args...); r.status != 0 || r.out == "" || r.errs != "" {
+		if r := command(t, nil, args...); r.status != 0 || r.out == "" || r.errs != "" {
 			t.Errorf("%v: status %d, %d bytes on stdout, stderr %q", args, r.status, len(r.out), r.errs)
 		}
 	}
 	for _, c := range []struct{ args, word string }{
 		{"strat", "unknown command"}, {"start --nod x", "--help"}, {"start more", "usage"}, {"cluster join", "usage"},
 		{"cluster force-leave x", "name@host"}, {"routes a/#", "topic"}, {"start -atlas-token x", "--join"}, {"routes --limit 0", "at least 1"},
+		{"start --join=", "name@host"}, {"help start more", "no command"}, {"cluster jion x", "join"},
 	} {
-		run1(t, nil, strings.Fields(c.args)...).refused(t, 2, c.word)
+		command(t, nil, strings.Fields(c.args)...).refused(t, 2, c.word)
 	}
 }
 
@@ -148,7 +145,7 @@ func TestCommandsWithoutANode(t *testing.T) {
 	for _, c := range []string{
 		"stop", "cluster status", "cluster join a@b", "cluster leave", "cluster force-leave a@b", "join a@b", "members", "routes", "routes t", "plugins",
 	} {
-		r := run1(t, nil, append(strings.Fields(c), "--data-dir", dir)...)
+		r := command(t, nil, append(strings.Fields(c), "--data-dir", dir)...)
 		r.refused(t, 1, "no node answers at "+dir, "is it running?", "`muster start`", "--data-dir")
 	}
 }

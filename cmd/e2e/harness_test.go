@@ -48,6 +48,8 @@ type node struct {
 	conf  string
 	port  int // of the cluster
 	mqtt  int
+	env   []string // NAME=value, beside PATH and HOME
+	files int      // descriptors that it may have; 0 = no limit of ours
 	cmd   *exec.Cmd
 	ready chan string // its ready line; closed at the end of its output
 	ended chan struct{}
@@ -100,7 +102,10 @@ func (n *node) start(args ...string) {
 		n.t.Fatal(err)
 	}
 	n.cmd = exec.Command(filepath.Join(bin, "muster"), append([]string{"start", "-c", file}, args...)...)
-	n.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(n.dir)}
+	if n.files > 0 {
+		n.cmd = exec.Command("sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, n.files)}, n.cmd.Args...)...)
+	}
+	n.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(n.dir)}, n.env...)
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
 		n.t.Fatal(err)

@@ -24,11 +24,11 @@ type result struct {
 	took      time.Duration
 }
 
-// run runs the command line to its end, with nothing in its environment but
+// command runs the command line to its end, with nothing in its environment but
 // what is given, PATH and HOME.
-func run1(t *testing.T, environ []string, args ...string) result {
+func command(t *testing.T, environ []string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second) // also in a Cleanup
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "muster"), args...)
 	cmd.Dir = t.TempDir()
@@ -90,15 +90,11 @@ func (n *node) get(path string) string {
 // muster_prefix.
 func (n *node) count(prefix string) (sum float64) {
 	n.t.Helper()
-	for _, line := range strings.Split(n.get("/metrics"), "\n") {
-		if name, value, ok := strings.Cut(line, "} "); ok || strings.HasPrefix(line, "muster_") {
-			if !ok {
-				name, value, _ = strings.Cut(line, " ")
-			}
-			v, err := strconv.ParseFloat(value, 64)
-			if strings.HasPrefix(name, "muster_"+prefix) && err == nil {
-				sum += v
-			}
+	for line := range strings.Lines(n.get("/metrics")) {
+		at := strings.LastIndexByte(line, ' ')
+		v, err := strconv.ParseFloat(strings.TrimSpace(line[at+1:]), 64)
+		if strings.HasPrefix(line, "muster_"+prefix) && err == nil {
+			sum += v
 		}
 	}
 	return sum

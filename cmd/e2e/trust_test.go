@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -12,17 +15,16 @@ import (
 // Two nodes that name each other and have different cookies: neither lets the
 // other in, both say so once, name the address, and serve on.
 func TestWrongCookie(t *testing.T) {
-	nodes := newNodes(t, 2, "cluster.form_after = 500ms\ndashboard = null")
+	nodes := newNodes(t, 2, "cluster.form_after = 500ms")
 	nodes[1].conf += "\nnode.cookie = another-cookie-of-the-end-to-end-tests"
-	for i := range nodes {
-		nodes[i].conf = strings.Replace(nodes[i].conf, "\ndashboard = null", "", 1)
-		nodes[i].start()
+	for _, n := range nodes {
+		n.start()
 	}
 	for i, n := range nodes {
 		n.waitReady()
 		until(t, 20*time.Second, "several refusals", func() bool { return n.count("hellos_refused_total") >= 4 })
 		other := nodes[1-i]
-		if dialled := n.logged("level=WARN", "another cookie", "node.cookie", "127.0.0.1:"+portOf(other)); len(dialled) != 1 {
+		if dialled := n.logged("level=WARN", "another cookie", "node.cookie", "127.0.0.1:"+fmt.Sprint(other.port)); len(dialled) != 1 {
 			t.Errorf("%s, which dials, has logged %d lines:\n%s", n.name, len(dialled), n.output())
 		}
 		if accepted := n.logged("level=WARN", "hello refused", "cookie differs", "remote=127.0.0.1:"); len(accepted) != 1 {
@@ -33,15 +35,81 @@ func TestWrongCookie(t *testing.T) {
 		c.pub("x", "1", 1)
 		c.next("x=1")
 	}
-	for _, command := range [][]string{{"cluster", "join"}, {"join"}} {
-		_, errs, status := nodes[1].try(append(command, "127.0.0.1:"+portOf(nodes[0]))...)
-		result{errs: errs, status: status}.refused(t, 1, "127.0.0.1:"+portOf(nodes[0]), "another cookie", "give both nodes the same node.cookie")
+	for _, words := range [][]string{{"cluster", "join"}, {"join"}} {
+		_, errs, status := nodes[1].try(append(words, "127.0.0.1:"+fmt.Sprint(nodes[0].port))...)
+		result{errs: errs, status: status}.refused(t, 1, "127.0.0.1:"+fmt.Sprint(nodes[0].port), "another cookie", "give both nodes the same node.cookie")
 	}
 	one(t, nodes[:1], nil)
 	one(t, nodes[1:], nil)
 }
 
-func portOf(n *node) string { _, p, _ := strings.Cut(n.advertised(), ":"); return p }
+// An address behind which there is no node: the answer says what is there.
+func TestJoinToSomethingElse(t *testing.T) {
+	n := newNodes(t, 1, "cluster.discovery_strategy = manual")[0]
+	n.start()
+	n.waitReady()
+	greets := answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	for _, c := range []struct {
+		to    string
+		words []string
+	}{
+		{fmt.Sprint("127.0.0.1:", ports(t, 1)[0]), []string{"refused the connection", "is the node running"}},
+		{greets, []string{greets, "not as a node of muster", "cluster port"}},
+		{answering(t, ""), []string{"not as a node of muster", "cluster port"}},
+		{fmt.Sprint("127.0.0.1:", taken(t)), []string{"did not answer in time"}},
+		{fmt.Sprint("127.0.0.1:", n.mqtt), []string{"not as a node of muster"}},
+		{fmt.Sprint("127.0.0.1:", n.port), []string{"already joined", "this node"}},
+		{"nowhere.invalid", []string{"the name nowhere.invalid does not resolve"}},
+		{"a@127.0.0.1:99999", []string{"99999"}},
+	} {
+		_, errs, status := n.try("cluster", "join", c.to)
+		result{errs: errs, status: status}.refused(t, 1, c.words...)
+		if strings.Count(errs, "nowhere.invalid does") > 1 {
+			t.Errorf("said twice: %q", errs)
+		}
+	}
+	one(t, []*node{n}, nil)
+}
+
+// answering returns the address of a listener that says a text to everybody
+// and hangs up.
+func answering(t *testing.T, text string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte(text))
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return l.Addr().String()
+}
+
+// A node that is named without a port is tried at two; the other one, where
+// nobody listens, does not hide that the cookie differs.
+func TestWrongCookieWithoutAPort(t *testing.T) {
+	nodes := newNodes(t, 2, "cluster { discovery_strategy = manual, form_after = 500ms }")
+	nodes[0].name = fmt.Sprintf("n%d@127.0.0.1", nodes[0].port-4370)
+	nodes[0].conf += "\nnode.name = \"" + nodes[0].name + "\""
+	nodes[1].conf += "\nnode.cookie = another-cookie-of-the-end-to-end-tests\ncluster.join = [\"" + nodes[0].name + "\"]"
+	for _, n := range nodes {
+		n.start()
+		n.waitReady()
+	}
+	until(t, 10*time.Second, "several refusals", func() bool { return nodes[0].count("hellos_refused_total") >= 4 })
+	if lines := nodes[1].logged("level=WARN", "another cookie", "node.cookie", fmt.Sprint("127.0.0.1:", nodes[0].port)); len(lines) != 1 {
+		t.Errorf("%d lines:\n%s", len(lines), nodes[1].output())
+	}
+}
 
 // The cookie stays in the memory of the node: it is in no argument, in no
 // plugin's environment, in no log, answer or file of the node.
@@ -68,9 +136,9 @@ func TestCookieIsNowhere(t *testing.T) {
 			texts[n.name+" plugin "+what] = proc(t, p.PID, what)
 			texts[n.name+" "+what] = proc(t, n.cmd.Process.Pid, what)
 		}
-		shown := run1(t, nil, "config", "show", "-c", n.dir+".conf")
+		shown := command(t, nil, "config", "show", "-c", n.dir+".conf")
 		texts[n.name+" config show"] = shown.out + shown.errs
-		shown = run1(t, nil, "config", "show", "--json", "-c", n.dir+".conf")
+		shown = command(t, nil, "config", "show", "--json", "-c", n.dir+".conf")
 		texts[n.name+" config show --json"] = shown.out + shown.errs
 		files(t, n.dir, texts)
 		texts[n.name+" log"] = n.output()
@@ -101,7 +169,7 @@ func TestCookieFromTheEnvironment(t *testing.T) {
 		}
 	}
 	n.stop()
-	r := run1(t, []string{`MUSTER_NODE__COOKIE="kept kept secret"`}, "start", "-c", n.dir+".conf")
+	r := command(t, []string{`MUSTER_NODE__COOKIE="kept kept secret"`}, "start", "-c", n.dir+".conf")
 	r.refused(t, 1, "MUSTER_NODE__COOKIE", "without spaces")
 	if strings.Contains(r.errs, "secret") {
 		t.Errorf("the refusal quotes the cookie: %q", r.errs)

@@ -52,10 +52,10 @@ func TestEntriesInAnyOrder(t *testing.T) {
 // and fences are never pushed out.
 func TestFullTablesComeToRest(t *testing.T) {
 	now := time.Unix(1000, 0)
-	states := []*State{attackState(1), attackState(2), attackState(3)}
+	states := []*State{attackState(1), attackState(2)}
 	for i, s := range states {
 		var entries []Entry
-		for k := range MaxEntries + 200 {
+		for k := range MaxEntries + 50 {
 			decision := Forgotten
 			if k%100 == 0 {
 				decision = Removed
@@ -65,7 +65,7 @@ func TestFullTablesComeToRest(t *testing.T) {
 		s.Merge(now, entries)
 		s.Effects()
 	}
-	for round := range 20 {
+	for round := range 4 {
 		news := 0
 		for i, s := range states {
 			for j, to := range states {
@@ -78,8 +78,8 @@ func TestFullTablesComeToRest(t *testing.T) {
 		if news == 0 {
 			break
 		}
-		if round == 19 {
-			t.Errorf("after 20 rounds there is still news: %d effects", news)
+		if round == 3 {
+			t.Errorf("after 4 rounds there is still news: %d effects", news)
 		}
 	}
 	if d := cmp.Diff(states[0].Entries(), states[1].Entries()); d != "" {
@@ -91,7 +91,7 @@ func TestFullTablesComeToRest(t *testing.T) {
 			fences++
 		}
 	}
-	if fences != 3*((MaxEntries+200+99)/100) {
+	if fences != 2*((MaxEntries+50+99)/100) {
 		t.Errorf("%d fences are left", fences)
 	}
 }

@@ -181,9 +181,12 @@ func (n *Node) formInput(now time.Time) autocluster.Input {
 	}
 	for _, c := range n.form.candidates {
 		other := n.cluster.IsZero() && !n.form.only.IsZero() && c.heard.Answer.Cluster.UID != n.form.only
-		if !c.barred.After(now) && !(other && c.heard.Answered) {
-			in.Candidates = append(in.Candidates, c.heard)
+		if other && c.heard.Answered {
+			continue
 		}
+		h := c.heard
+		h.Answered = h.Answered && !c.barred.After(now)
+		in.Candidates = append(in.Candidates, h)
 	}
 	return in
 }

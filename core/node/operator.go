@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/autocluster"
@@ -246,4 +247,12 @@ func (n *Node) Counters() []core.Count {
 	defer n.mu.Unlock()
 	out := append(n.count.counts(), n.members.Counts()...)
 	return append(out, core.Count{Name: "subscribe_visibility_timeouts_total", Reason: "slow_peer", Value: n.visible.timeouts})
+}
+
+// SetAutoclean changes how long a member is down before it is forgotten
+// (cluster.autoclean); 0 = never.
+func (n *Node) SetAutoclean(d time.Duration) {
+	n.mu.Lock()
+	defer n.release()
+	n.members.SetAutoclean(d)
 }

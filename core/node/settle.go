@@ -190,6 +190,7 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 	if err != nil {
 		n.log.Error("lanes do not fit together, link refused", "peer", p.name, "error", err)
 		_ = c.tl.Close()
+		n.members.LinkDown(n.now(), p.uid)
 		return nil
 	}
 	n.later = append(n.later, func() { finish(done) })

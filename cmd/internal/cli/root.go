@@ -102,6 +102,9 @@ func unknownCommand(parent *cobra.Command, word string) error {
 			names = append(names, append([]string{cmd.Name()}, cmd.Aliases...)...)
 		}
 	}
+	if len(names) == 0 {
+		return usagef("%s has no command %q, nor any other", parent.CommandPath(), word)
+	}
 	return usagef("%s: unknown command %q; there are: %s", parent.CommandPath(), word, strings.Join(names, ", "))
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,6 +60,9 @@ func (c *cli) runStart(cmd *cobra.Command, _ []string) error {
 	f := cmd.Flags()
 	if server, _ := f.GetBool("server"); f.Changed("server") && !server {
 		return usagef("--server=false: set node.role instead")
+	}
+	if join, _ := f.GetStringArray("join"); f.Changed("join") && (len(join) == 0 || slices.Contains(join, "")) {
+		return usagef("--join: empty: give name@host[:port] or host[:port]")
 	}
 	source := c.source(cmd)
 	if detach, _ := f.GetBool("detach"); detach {

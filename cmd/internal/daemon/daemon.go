@@ -54,6 +54,7 @@ type daemon struct {
 	mqtt   listeners
 	admin  net.Listener
 	http   *http.Server
+	door   group // serves http
 	stop   context.CancelFunc
 	undo   []func() error
 }
@@ -67,7 +68,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	d := &daemon{opts: o, conf: o.Config, stop: stop}
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, open := range []func() error{
-		d.openLog, d.openDir, d.openKey, d.openTransport, d.openPlugins, d.openNode, d.openBroker, d.openAdmin,
+		d.openLog, d.openDir, d.openSocket, d.openKey, d.openTransport, d.openPlugins, d.openNode, d.openBroker, d.openAdmin,
 	} {
 		if err := open(); err != nil {
 			return err
@@ -206,10 +207,26 @@ func (d *daemon) openAdmin() (err error) {
 	if err != nil {
 		return err
 	}
+	d.http = admin.NewServer(h, d.log)
+	return nil
+}
+
+// openSocket opens the admin socket, which is answered when the node runs.
+func (d *daemon) openSocket() (err error) {
 	if d.admin, err = admin.ListenUnix(d.conf.Node.DataDir); err != nil {
 		return err
 	}
-	d.http = admin.NewServer(h, d.log)
-	d.later(d.http.Close)
+	d.later(d.closeSocket)
 	return nil
+}
+
+// closeSocket ends the admin API. Only the lock of the data directory goes
+// after it.
+func (d *daemon) closeSocket() (err error) {
+	if d.http != nil {
+		err = d.http.Close()
+	}
+	_ = d.admin.Close() // again, if it was served
+	d.door.wg.Wait()
+	return errors.Join(d.door.err, err)
 }

@@ -32,8 +32,8 @@ func (g *group) start(f func() error) {
 }
 
 // run starts every part and ends them in order: the clients first, then the
-// node, which says good-bye to its peers, then the plugins and the admin
-// socket.
+// node, which says good-bye to its peers, then the plugins. The admin socket
+// stays until close: who sees it gone may start the node again.
 func (d *daemon) run(ctx context.Context) error {
 	front := &group{stop: d.stop}
 	for _, l := range d.mqtt.open {
@@ -54,7 +54,8 @@ func (d *daemon) run(ctx context.Context) error {
 	for _, h := range d.hosts {
 		back.start(func() error { return h.Run(hostCtx) })
 	}
-	back.start(func() error {
+	d.door.stop = d.stop
+	d.door.start(func() error {
 		if err := d.http.Serve(d.admin); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
@@ -68,7 +69,6 @@ func (d *daemon) run(ctx context.Context) error {
 	stopNode()
 	mid.wg.Wait()
 	stopHosts()
-	err = errors.Join(err, d.http.Close())
 	back.wg.Wait()
 	return errors.Join(front.err, mid.err, back.err, err)
 }

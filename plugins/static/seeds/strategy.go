@@ -3,7 +3,6 @@ package seeds
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -49,7 +48,7 @@ func configure(s discovery.Setup, r resolver) (discovery.Configured, error) {
 		return discovery.Configured{}, err
 	}
 	out := discovery.Configured{
-		Strategy:   &strategy{seeds: seeds, resolver: r, log: s.Logger},
+		Strategy:   &strategy{seeds: seeds, resolver: r},
 		NormalForm: normal(seeds),
 	}
 	if len(seeds) == 0 {
@@ -62,10 +61,6 @@ func configure(s discovery.Setup, r resolver) (discovery.Configured, error) {
 type strategy struct {
 	seeds    []seed
 	resolver resolver
-	log      *slog.Logger
-
-	mu   sync.Mutex
-	said string // the failures last logged
 }
 
 var _ discovery.Strategy = (*strategy)(nil)
@@ -78,7 +73,6 @@ func (s *strategy) Discover(ctx context.Context) (discovery.Answer, error) {
 		return discovery.Answer{}, err
 	}
 	a, failed := answer(s.seeds, results)
-	s.report(a.Warnings)
 	if len(failed) > 0 && len(failed) == len(s.seeds) {
 		return discovery.Answer{}, discovery.Errorf(classOf(failed), "no seed resolves: %s", strings.Join(a.Warnings, "; "))
 	}
@@ -105,20 +99,4 @@ func (s *strategy) resolve(ctx context.Context) []result {
 	}
 	wg.Wait()
 	return results
-}
-
-// report logs what does not resolve once for each change.
-func (s *strategy) report(warnings []string) {
-	text := strings.Join(warnings, "; ")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case text == s.said:
-		return
-	case text == "":
-		s.log.Info("all seeds resolve")
-	default:
-		s.log.Warn("seeds do not resolve", "seeds", text)
-	}
-	s.said = text
 }

@@ -1,10 +1,8 @@
 package seeds
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -145,10 +143,7 @@ func TestEmptyListIsNoError(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		z := &zone{names: map[string][]string{"silent": nil, "h": {"10.0.0.1"}}}
-		var log bytes.Buffer
-		conf, err := configure(discovery.Setup{
-			Config: []byte(`{"seeds":"a@silent,b@h"}`), Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		}, z)
+		conf, err := configure(discovery.Setup{Config: []byte(`{"seeds":"a@silent,b@h"}`)}, z)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,29 +161,4 @@ func TestSilentServer(t *testing.T) {
 			t.Errorf("cancelled: %v", err)
 		}
 	})
-}
-
-func TestFailuresAreLoggedOncePerChange(t *testing.T) {
-	z := &zone{names: map[string][]string{"h": {"10.0.0.1"}}}
-	var log bytes.Buffer
-	conf, err := configure(discovery.Setup{
-		Config: []byte(`{"seeds":"a@no,b@h"}`), Logger: slog.New(slog.NewTextHandler(&log, nil)),
-	}, z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	round := func() {
-		if _, err := conf.Strategy.Discover(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
-	round()
-	round()
-	z.set("no", "10.0.0.2")
-	round()
-	round()
-	text := log.String()
-	if strings.Count(text, "level=WARN") != 1 || strings.Count(text, "all seeds resolve") != 1 {
-		t.Errorf("logged\n%s", text)
-	}
 }
