@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"reflect"
 
@@ -96,21 +95,14 @@ func receiveLimit(r *rig) {
 	a, b := r.pair()
 	b.SetLimit(limit)
 	r.pass(a, b, sample(limit, 1))
-	stop := r.deliver(a, sample(limit+1, 2))
-	_, err := within(r, "Receive", func() (struct{}, error) {
-		for {
-			frame, err := b.Receive()
-			if err != nil || len(frame) > limit {
-				return struct{}{}, err
-			}
-		}
+	var ended error
+	_ = r.exchange(a, b, sample(limit+1, 2), func(frame []byte, err error) bool {
+		ended = err
+		return err != nil || len(frame) > limit
 	})
-	r.wantError("Receive", err, transport.ErrFrameTooLong)
+	r.wantError("Receive", ended, transport.ErrFrameTooLong)
 	r.wantReceive(b, transport.ErrClosed)
 	r.wantReceive(a, transport.ErrClosed)
-	if err := stop(); err != nil && !errors.Is(err, transport.ErrClosed) {
-		r.Errorf("Send: %v", err)
-	}
 }
 
 func limitRaised(r *rig) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,7 +14,8 @@ import (
 // rig is what a case works with: the test, and the transports under test.
 type rig struct {
 	testing.TB
-	h Harness
+	h     Harness
+	pulls map[transport.Link]<-chan result[[]byte]
 }
 
 // transports makes n and closes them when the case ends.
@@ -104,37 +104,34 @@ func (r *rig) connect(from, to transport.Transport) (dialled, accepted transport
 	return dialled, accepted
 }
 
-// deliver sends frames beside the case; on a transport that may lose them,
-// again and again. stop ends that and returns the first error of Send.
-func (r *rig) deliver(l transport.Link, frames ...[]byte) (stop func() error) {
-	again := make(chan struct{})
-	sending := spawn(func() (struct{}, error) {
-		for {
-			if err := l.Send(frames...); err != nil || r.h.Reliable {
-				return struct{}{}, err
-			}
-			select {
-			case <-again:
-				return struct{}{}, nil
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	})
-	return sync.OnceValue(func() error {
-		close(again)
-		_, err := wait(r, "Send", sending)
-		return err
-	})
+// pull returns the Receive that is under way on l, or starts one. Every case
+// that may have left one behind receives through it, since a link takes one
+// caller at a time.
+func (r *rig) pull(l transport.Link) <-chan result[[]byte] {
+	if r.pulls[l] == nil {
+		r.pulls[l] = spawn(func() ([]byte, error) {
+			frame, err := l.Receive()
+			return bytes.Clone(frame), err
+		})
+	}
+	return r.pulls[l]
+}
+
+// next returns what the next Receive returns; the frame is a copy.
+func (r *rig) next(l transport.Link) ([]byte, error) {
+	r.Helper()
+	defer delete(r.pulls, l)
+	return wait(r, "Receive", r.pull(l))
 }
 
 // receive returns a copy of the next frame.
 func (r *rig) receive(l transport.Link) []byte {
 	r.Helper()
-	frame, err := within(r, "Receive", l.Receive)
+	frame, err := r.next(l)
 	if err != nil {
 		r.Fatalf("Receive: %v", err)
 	}
-	return bytes.Clone(frame)
+	return frame
 }
 
 // pass carries one frame from one end to the other and checks that it arrives
@@ -142,31 +139,65 @@ func (r *rig) receive(l transport.Link) []byte {
 // calls may come first; those are told by their length.
 func (r *rig) pass(from, to transport.Link, frame []byte) {
 	r.Helper()
-	stop := r.deliver(from, frame)
-	got := r.receive(to)
-	for (!r.h.Reliable || !r.h.Ordered) && len(got) != len(frame) {
-		got = r.receive(to)
-	}
-	if !bytes.Equal(got, frame) {
-		r.Fatalf("a frame of %d bytes arrived changed, with %d bytes", len(frame), len(got))
-	}
-	if err := stop(); err != nil {
+	err := r.exchange(from, to, frame, func(got []byte, err error) bool {
+		switch {
+		case err != nil:
+			r.Fatalf("Receive: %v", err)
+		case bytes.Equal(got, frame):
+			return true
+		case r.h.Reliable && r.h.Ordered || len(got) == len(frame):
+			r.Fatalf("a frame of %d bytes arrived changed, with %d bytes", len(frame), len(got))
+		}
+		return false
+	})
+	if err != nil {
 		r.Fatalf("Send: %v", err)
 	}
 }
 
-// wantReceive checks that Receive ends with that error. Frames that were
-// under way before may come first unless none may.
+// exchange sends frame and receives until arrived says so. A transport that
+// may lose frames sends it again and again, and receives for as long as Send
+// may have to wait for that. It returns the first error of Send.
+func (r *rig) exchange(from, to transport.Link, frame []byte, arrived func([]byte, error) bool) (failed error) {
+	r.Helper()
+	send := func() (struct{}, error) { return struct{}{}, from.Send(frame) }
+	limit, again := time.NewTimer(r.h.Patience), time.NewTicker(20*time.Millisecond)
+	defer limit.Stop()
+	defer again.Stop()
+	sending, done := spawn(send), false
+	for !done || sending != nil {
+		var pulling <-chan result[[]byte]
+		if !done || !r.h.Reliable {
+			pulling = r.pull(to)
+		}
+		select {
+		case got := <-pulling:
+			delete(r.pulls, to)
+			done = done || arrived(got.value, got.err)
+		case sent := <-sending:
+			sending, failed = nil, sent.err
+		case <-again.C:
+			if !r.h.Reliable && !done && sending == nil && failed == nil {
+				sending = spawn(send)
+			}
+		case <-limit.C:
+			r.Fatalf("a frame of %d bytes did not arrive within %v", len(frame), r.h.Patience)
+		}
+	}
+	return failed
+}
+
+// wantReceive checks that Receive ends with that error, perhaps after frames
+// that were under way before.
 func (r *rig) wantReceive(l transport.Link, want error) {
 	r.Helper()
-	_, err := within(r, "Receive", func() (struct{}, error) {
-		for {
-			if _, err := l.Receive(); err != nil {
-				return struct{}{}, err
-			}
+	for range 1000 {
+		if _, err := r.next(l); err != nil {
+			r.wantError("Receive", err, want)
+			return
 		}
-	})
-	r.wantError("Receive", err, want)
+	}
+	r.Errorf("Receive returns frame after frame; want an error that wraps %q", want)
 }
 
 // wantSend checks that Send of one byte ends with that error.

@@ -72,7 +72,7 @@ func (c Case) Check(t testing.TB, h Harness) {
 	if h.Patience == 0 {
 		h.Patience = 30 * time.Second
 	}
-	c.check(&rig{TB: t, h: h})
+	c.check(&rig{TB: t, h: h, pulls: map[transport.Link]<-chan result[[]byte]{}})
 }
 
 // lack is a need that a Harness does not meet.
