@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,6 +125,8 @@ func TestFullDiskIsTriedAgain(t *testing.T) {
 		n := c.start("n1")
 		<-n.Formed()
 		time.Sleep(10 * time.Minute)
+		disk.mu.Lock()
+		defer disk.mu.Unlock()
 		if disk.saved.Cluster.IsZero() {
 			t.Error("10 minutes after the disk has room again the cluster is not on it")
 		}
@@ -133,6 +136,7 @@ func TestFullDiskIsTriedAgain(t *testing.T) {
 // fullDisk is a Store that has no room for a while.
 type fullDisk struct {
 	until time.Time
+	mu    sync.Mutex
 	saved Saved
 }
 
@@ -140,6 +144,8 @@ func (d *fullDisk) Save(s Saved) error {
 	if time.Now().Before(d.until) {
 		return errors.New("no space left on device")
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.saved = s
 	return nil
 }

@@ -141,12 +141,13 @@ func (n *Node) ackedByAll() uint64 {
 // Unsubscribe takes back a subscription.
 func (n *Node) Unsubscribe(s core.Subscriber, f core.Filter) {
 	n.subs.mu.Lock()
-	defer n.subs.mu.Unlock()
 	if !n.subs.remove(f, s.Number()) {
+		n.subs.mu.Unlock()
 		return
 	}
 	n.mu.Lock()
 	n.table.Delete(wire.RouteKey(f))
 	n.pump()
+	n.subs.mu.Unlock()
 	n.release()
 }

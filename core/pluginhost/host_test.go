@@ -113,9 +113,7 @@ func TestStoppedIsKilledAndReplaced(t *testing.T) {
 	o.Timers.Discover, o.Timers.Health = 2*time.Second, 500*time.Millisecond
 	h, _ := run(t, o)
 	before := await(t, h, "ready", ready)
-	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	suspend(t, before.PID)
 	began := time.Now()
 	if _, err := h.Discover(t.Context()); discovery.ClassOf(err) != discovery.Timeout {
 		t.Errorf("got %v", err)
@@ -148,9 +146,7 @@ func TestEndOfAStoppedPlugin(t *testing.T) {
 	o.Timers.Stop, o.Timers.Shutdown = time.Second, 500*time.Millisecond
 	h, stop := run(t, o)
 	s := await(t, h, "ready", ready)
-	if err := syscall.Kill(s.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	suspend(t, s.PID)
 	began := time.Now()
 	stop()
 	if took := time.Since(began); took > 3*time.Second {

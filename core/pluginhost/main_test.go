@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,6 +130,32 @@ func await(t *testing.T, h *Host, what string, ok func(Status) bool) Status {
 }
 
 func ready(s Status) bool { return s.State == Ready }
+
+// suspend stops a process and waits until every thread of it stands still: the
+// signal alone leaves it time to answer once more.
+func suspend(t *testing.T, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); time.Since(began) < 10*time.Second; {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(tasks, running) {
+			return
+		}
+	}
+	t.Fatalf("process %d does not stop", pid)
+}
+
+// running reports whether a thread is not stopped; one that is gone is.
+func running(stat string) bool {
+	text, err := os.ReadFile(stat)
+	_, state, _ := strings.Cut(string(text), ") ")
+	return err == nil && !strings.HasPrefix(state, "T")
+}
 
 // awaitDeath waits until a process, which need not be a child, has ended.
 func awaitDeath(t *testing.T, pid int, within time.Duration) {
