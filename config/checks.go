@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,54 +72,6 @@ func sha256Text(s string) (string, error) {
 	return s, nil
 }
 
-// strategies reads cluster.discovery_strategy.
-func strategies(t target, v *hocon.Value) error {
-	list, err := textList(v)
-	if err != nil {
-		return err
-	}
-	for i, s := range list {
-		list[i] = strings.ToLower(s)
-		if err := strategy(list[i]); err != nil {
-			return err
-		}
-	}
-	switch {
-	case len(list) == 0 || len(list) > maxStrategies:
-		return fmt.Errorf("found %d strategies, expected 1 to %d", len(list), maxStrategies)
-	case len(slices.Compact(slices.Sorted(slices.Values(list)))) < len(list):
-		return errors.New("found a strategy twice, expected each once")
-	case len(list) > 1 && slices.Contains(list, manual):
-		return errors.New("found manual beside another strategy, expected it alone")
-	}
-	t.c.Cluster.Strategies = list
-	return nil
-}
-
-const (
-	maxStrategies = 8
-	manual        = "manual"
-	static        = "static"
-)
-
-// strategy checks a name, which becomes part of the plugin's file name and a
-// key under cluster.
-func strategy(s string) error {
-	ok := func(r rune) bool { return r == '-' || r == '_' || isAlnum(r) }
-	switch {
-	case isWord(s, unbuiltStrategies):
-		return fmt.Errorf("%s: %w", s, ErrNotBuilt)
-	case s == "" || len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return !ok(r) }):
-		return fmt.Errorf("found %s, expected the name of a strategy", short(s))
-	case s == manual || s == static:
-		return nil
-	}
-	if newSchema().at("cluster").child(s) != nil {
-		return fmt.Errorf("found %s, which is a key under cluster, expected the name of a strategy", short(s))
-	}
-	return nil
-}
-
 func autoclean(t target, v *hocon.Value) error {
 	if on, err := hocon.ParseBool(v.Text()); err == nil && !on {
 		t.c.Cluster.Autoclean = 0
@@ -140,4 +91,46 @@ func autoheal(t target, v *hocon.Value) error {
 		return fmt.Errorf("off: %w", ErrNotBuilt)
 	}
 	return nil
+}
+
+// logLevel takes the words of older products too, each as the nearest of ours.
+func logLevel(t target, v *hocon.Value) error {
+	older := map[string]string{"warning": "warn", "notice": "info", "critical": "error", "alert": "error", "emergency": "error"}
+	s, err := scalar(v, "one of debug, info, warn, error")
+	if err != nil {
+		return err
+	}
+	word := strings.ToLower(s)
+	if newer := older[word]; newer != "" {
+		word = newer
+	}
+	if !isWord(word, "debug info warn error") {
+		return fmt.Errorf("found %s, expected one of debug, info, warn, error", short(s))
+	}
+	t.c.Log.Level = word
+	return nil
+}
+
+func replicas(_ target, v *hocon.Value) error {
+	n, err := whole(0, 7)(v)
+	if err == nil && n != int64(0) {
+		err = fmt.Errorf("%d: %w", n, ErrNotBuilt)
+	}
+	return err
+}
+
+// dnsBind takes off; an address is checked, and refused as long as nothing
+// would answer there.
+func dnsBind(_ target, v *hocon.Value) error {
+	s, err := scalar(v, "off or host:port")
+	if err != nil {
+		return err
+	}
+	if on, err := hocon.ParseBool(s); err == nil && !on {
+		return nil
+	}
+	if _, err := hostPort(s); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w", short(s), ErrNotBuilt)
 }

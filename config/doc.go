@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Node      Node
 	Cluster   Cluster
-	Listeners []Listener // of MQTT over TCP, by ID; disabled ones too
+	Listeners []Listener // of MQTT, by kind and ID; those of tcp also when disabled
 	MQTT      MQTT
 	Log       Log
 
@@ -28,7 +28,9 @@ type Config struct {
 	// Warnings are for the operator: older spellings, unknown variables.
 	Warnings []string
 
-	entries []Entry
+	entries  []Entry
+	settings map[string]any // of the shipped strategies
+	files    []string       // read, or looked for
 }
 
 // Node is the part of the configuration under node.
@@ -59,7 +61,11 @@ type Cluster struct {
 	PluginsDir      string // "" means the default places
 	Plugins         []Plugin
 	// PluginConfig is the subtree cluster.<strategy> as a JSON object, of each
-	// strategy but manual.
+	// strategy but manual. That of a third-party strategy is as it was
+	// written. That of static, mcast, dns, etcd and k8s is in a normal form:
+	// lists as lists, ports and sizes (in bytes) as numbers, switches as true
+	// and false, durations as text that time.ParseDuration reads; what is not
+	// set is left out.
 	PluginConfig map[string]json.RawMessage
 }
 
@@ -73,12 +79,17 @@ type Plugin struct {
 
 // Listener is one MQTT listener.
 type Listener struct {
+	Kind           string // tcp, ssl, ws or wss
 	ID             string
 	Bind           string // host:port
 	MaxConnections int    // at a time
 	Enable         bool
-	AllowAnonymous bool // the written waiver of CONTRACT.md section 3
+	AllowAnonymous bool   // the written waiver of CONTRACT.md section 3
+	CertFile       string // of ssl and wss: ssl_options.certfile; "" means none
 }
+
+// Path returns the path of the listener's keys: listeners.<kind>.<id>.
+func (l Listener) Path() string { return "listeners." + l.Kind + "." + l.ID }
 
 // MQTT holds the limits of what clients may use.
 type MQTT struct {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -12,13 +13,17 @@ type key struct {
 	read     reader
 	optional bool // null is a value: not set
 	secret   bool // never shown, not even in an error
+	live     bool // may change while the node runs
+	// idle is why the key has no effect in this version; whoever sets it is
+	// told so.
+	idle string
 }
 
 // forever is the longest time.Duration.
 const forever = time.Duration(math.MaxInt64)
 
 func keys() []key {
-	return append(append(nodeKeys(), clusterKeys()...), brokerKeys()...)
+	return slices.Concat(nodeKeys(), clusterKeys(), strategyKeys(), brokerKeys(), listenerKeys(), otherKeys())
 }
 
 func nodeKeys() []key {
@@ -30,27 +35,40 @@ func nodeKeys() []key {
 		{path: "node.bind", read: text(func(t target) *string { return &t.c.Node.Bind }, address)},
 		{path: "node.role", read: choice(func(t target) *string { return &t.c.Node.Role }, "core", "replicant")},
 		{path: "node.proto_dist", read: choice(func(t target) *string { return &t.c.Node.ProtoDist }, "inet_tcp inet6_tcp", "inet_tls inet6_tls")},
+		{path: "node.dist_listen_min", read: checked(whole(1, 65535)), idle: whenEpmd},
+		{path: "node.dist_listen_max", read: checked(whole(1, 65535)), idle: whenEpmd},
+		{path: "node.ssl_dist.cacertfile", optional: true, read: checked(words(filled)), idle: whenTLS},
+		{path: "node.ssl_dist.certfile", optional: true, read: checked(words(filled)), idle: whenTLS},
+		{path: "node.ssl_dist.keyfile", optional: true, read: checked(words(filled)), idle: whenTLS},
+		{path: "node.ssl_dist.verify", read: checked(words(verify)), idle: whenTLS},
 		{path: "node.port_mapping", read: choice(func(t target) *string { return &t.c.Node.PortMap }, "offset", "epmd")},
 	}
 }
+
+const (
+	whenEpmd = "counts with node.port_mapping = epmd, which is not built in this version"
+	whenTLS  = "counts with node.proto_dist = inet_tls, which is not built in this version"
+	whenNATS = "counts with transport.type = nats, which is not built in this version"
+	noHTTP   = "is not served in this version: the admin API answers on muster.sock in the data directory"
+)
 
 func clusterKeys() []key {
 	return []key{
 		{path: "cluster.name", read: text(func(t target) *string { return &t.c.Cluster.Name }, label)},
 		{path: "cluster.datacenter", read: text(func(t target) *string { return &t.c.Cluster.Datacenter }, label)},
 		{path: "cluster.discovery_strategy", read: strategies},
-		{path: "cluster.static.seeds", read: texts(func(t target) *[]string { return &t.c.Cluster.Seeds })},
-		{path: "cluster.join", read: texts(func(t target) *[]string { return &t.c.Cluster.Join })},
+		{path: "cluster.static.seeds", read: texts(func(t target) *[]string { return &t.c.Cluster.Seeds }, seed)},
+		{path: "cluster.join", read: texts(func(t target) *[]string { return &t.c.Cluster.Join }, seed)},
 		{path: "cluster.bootstrap_expect", read: number(func(t target) *int { return &t.c.Cluster.BootstrapExpect }, 0, 1000)},
 		{path: "cluster.form_after", read: duration(func(t target) *time.Duration { return &t.c.Cluster.FormAfter }, time.Millisecond, time.Hour)},
 		{path: "cluster.rejoin_after_leave", read: onOff(func(t target) *bool { return &t.c.Cluster.RejoinAfter })},
-		{path: "cluster.autoclean", read: autoclean},
+		{path: "cluster.autoclean", live: true, read: autoclean},
 		{path: "cluster.autoheal", read: autoheal},
 		{path: "cluster.partition_policy", read: choice(func(t target) *string { return &t.c.Cluster.PartitionPolicy }, "serve", "pause_minority")},
 		{path: "cluster.plugins.dir", optional: true, read: text(func(t target) *string { return &t.c.Cluster.PluginsDir }, filled)},
 		{path: "cluster.plugins.*.path", optional: true, read: text(func(t target) *string { return &t.plugin().Path }, filled)},
 		{path: "cluster.plugins.*.sha256", optional: true, read: text(func(t target) *string { return &t.plugin().SHA256 }, sha256Text)},
-		{path: "cluster.plugins.*.args", read: texts(func(t target) *[]string { return &t.plugin().Args })},
+		{path: "cluster.plugins.*.args", read: texts(func(t target) *[]string { return &t.plugin().Args }, filled)},
 	}
 }
 
@@ -59,74 +77,60 @@ func brokerKeys() []key {
 		{path: "publish.ack", read: choice(func(t target) *string { return &t.c.PublishAck }, "accepted local", "replicated")},
 		{path: "subscribe.visibility", read: choice(func(t target) *string { return &t.c.SubscribeVisibility }, "cluster local", "")},
 		{path: "session.store", read: choice(func(t target) *string { return &t.c.SessionStore }, "memory", "local")},
-		{path: "transport.type", read: choice(func(t target) *string { return &t.c.Transport }, "tcp", "nats")},
-		{path: "listeners.tcp.*.bind", read: text(func(t target) *string { return &t.listener().Bind }, hostPort)},
-		{path: "listeners.tcp.*.max_connections", read: number(func(t target) *int { return &t.listener().MaxConnections }, 1, 1_000_000)},
-		{path: "listeners.tcp.*.enable", read: onOff(func(t target) *bool { return &t.listener().Enable })},
-		{path: "listeners.tcp.*.allow_anonymous", read: onOff(func(t target) *bool { return &t.listener().AllowAnonymous })},
 		{path: "mqtt.max_packet_size", read: size(func(t target) *int { return &t.c.MQTT.MaxPacketSize }, 1000, 268_435_460)},
 		{path: "mqtt.max_clientid_length", read: number(func(t target) *int { return &t.c.MQTT.MaxClientIDLength }, 23, 65535)},
-		{path: "mqtt.max_sessions", read: number(func(t target) *int { return &t.c.MQTT.MaxSessions }, 1, 10_000_000)},
-		{path: "mqtt.max_subscriptions", read: number(func(t target) *int { return &t.c.MQTT.MaxSubscriptions }, 1, 1_000_000)},
+		{path: "mqtt.max_sessions", read: most(func(t target) *int { return &t.c.MQTT.MaxSessions }, 1, 10_000_000)},
+		{path: "mqtt.max_subscriptions", read: most(func(t target) *int { return &t.c.MQTT.MaxSubscriptions }, 1, 1_000_000)},
 		{path: "mqtt.max_inflight", read: number(func(t target) *int { return &t.c.MQTT.MaxInflight }, 1, 65535)},
-		{path: "mqtt.max_queue_length", read: number(func(t target) *int { return &t.c.MQTT.MaxQueueLength }, 1, 1_000_000)},
+		{path: "mqtt.max_queue_length", read: most(func(t target) *int { return &t.c.MQTT.MaxQueueLength }, 1, 1_000_000)},
 		{path: "mqtt.max_queue_bytes", read: size(func(t target) *int { return &t.c.MQTT.MaxQueueBytes }, 1000, 1<<30)},
 		{path: "mqtt.session_expiry_interval", read: duration(func(t target) *time.Duration { return &t.c.MQTT.SessionExpiry }, 0, forever)},
 		{path: "mqtt.idle_timeout", read: duration(func(t target) *time.Duration { return &t.c.MQTT.IdleTimeout }, 100*time.Millisecond, 5*time.Minute)},
-		{path: "log.level", read: choice(func(t target) *string { return &t.c.Log.Level }, "debug info warn error", "")},
-		{path: "log.format", read: choice(func(t target) *string { return &t.c.Log.Format }, "text json", "")},
 	}
 }
 
-// templates give the keys that an entry of the operator's own naming lacks.
-var templates = map[string]string{
-	"listeners.tcp":   "default",
-	"cluster.plugins": "static",
+// listenerKinds are the parts of listeners.
+var listenerKinds = []string{tcpListener, "ssl", "ws", "wss"}
+
+const tcpListener = "tcp"
+
+func listenerKeys() []key {
+	var out []key
+	for _, kind := range listenerKinds {
+		path, at := "listeners."+kind+".*.", func(t target) *Listener { return t.listener(kind) }
+		out = append(out,
+			key{path: path + "bind", read: text(func(t target) *string { return &at(t).Bind }, hostPort)},
+			key{path: path + "max_connections", read: most(func(t target) *int { return &at(t).MaxConnections }, 1, 10_000_000)},
+			key{path: path + "enable", read: onOff(func(t target) *bool { return &at(t).Enable })},
+			key{path: path + "allow_anonymous", read: onOff(func(t target) *bool { return &at(t).AllowAnonymous })})
+		if kind == "ssl" || kind == "wss" {
+			path += "ssl_options."
+			out = append(out,
+				key{path: path + "cacertfile", optional: true, read: checked(words(filled))},
+				key{path: path + "certfile", optional: true, read: text(func(t target) *string { return &at(t).CertFile }, filled)},
+				key{path: path + "keyfile", optional: true, read: checked(words(filled))},
+				key{path: path + "verify", read: checked(words(verify))},
+				key{path: path + "fail_if_no_peer_cert", read: checked(flag)})
+		}
+	}
+	return out
 }
 
-// required are the keys that a template does not give.
-var required = map[string]bool{"listeners.tcp.*.bind": true}
-
-// olderSpellings in the order in which they are taken.
-var olderSpellings = []string{
-	"cluster.discovery", "cluster.start_join", "cluster.retry_join", "cluster.proto_dist", "cluster.K8s",
-	"mqtt.max_mqueue_len", "mqtt.max_clientid_len", "log.console.level", "log.console.formatter",
-}
-
-var newerSpellings = map[string]string{
-	"cluster.discovery":     "cluster.discovery_strategy",
-	"cluster.start_join":    "cluster.join",
-	"cluster.retry_join":    "cluster.join",
-	"cluster.proto_dist":    "node.proto_dist",
-	"cluster.K8s":           "cluster.k8s",
-	"mqtt.max_mqueue_len":   "mqtt.max_queue_length",
-	"mqtt.max_clientid_len": "mqtt.max_clientid_length",
-	"log.console.level":     "log.level",
-	"log.console.formatter": "log.format",
-}
-
-// unbuilt are the keys of the contract that this version refuses, each with
-// the value, if any, that asks for nothing and is let pass.
-var unbuilt = map[string]string{
-	"node.dist_listen_min": "", "node.dist_listen_max": "", "node.ssl_dist": "", "node.ssl_dist_optfile": "",
-	"cluster.mcast": "", "cluster.dns": "", "cluster.etcd": "", "cluster.k8s": "",
-	"session.fsync": "written", "session.replicas": "0",
-	"transport.nats": "", "listeners.ssl": "", "listeners.ws": "", "listeners.wss": "", "listeners.tcp.*.ssl_options": "",
-	"authentication": "[]", "authorization": "{}", "dashboard": "", "dns": "",
-}
-
-// unbuiltStrategies are refused by name.
-const unbuiltStrategies = "mcast dns etcd k8s transport singleton"
-
-// lacking are features of older products that muster has no key for: a
-// warning, so that a configuration can be brought along.
-var lacking = []string{
-	"statsd", "sysmon", "alarm", "telemetry", "prometheus", "opentelemetry", "rule_engine", "bridges", "connectors",
-	"actions", "sources", "gateway", "exhook", "plugins", "modules", "retainer", "delayed", "rewrite", "auto_subscribe",
-	"topic_metrics", "flapping_detect", "force_gc", "force_shutdown", "conn_congestion", "overload_protection", "rpc",
-	"broker", "zones", "api_key", "license", "durable_sessions", "durable_storage", "limiter", "crl_cache", "stats",
-	"cluster.core_nodes", "cluster.description", "cluster.links", "cluster.prevent_overlapping_partitions",
-	"node.dist_net_ticktime", "node.process_limit", "node.max_ports", "node.dist_buffer_size", "node.crash_dump_file",
-	"node.global_gc_interval", "node.db_backend", "node.etc_dir", "node.broker_pool_size",
-	"listeners.tcp.*.acceptors", "listeners.tcp.*.tcp_options", "listeners.tcp.*.zone", "listeners.tcp.*.mountpoint",
+func otherKeys() []key {
+	return []key{
+		{path: "transport.type", read: choice(func(t target) *string { return &t.c.Transport }, "tcp", "nats")},
+		{path: "transport.nats.url", optional: true, read: checked(listOf(url("nats tls ws wss"))), idle: whenNATS},
+		{path: "transport.nats.credentials", optional: true, read: checked(words(filled)), idle: whenNATS},
+		{path: "transport.nats.tls.cacertfile", optional: true, read: checked(words(filled)), idle: whenNATS},
+		{path: "transport.nats.tls.certfile", optional: true, read: checked(words(filled)), idle: whenNATS},
+		{path: "transport.nats.tls.keyfile", optional: true, read: checked(words(filled)), idle: whenNATS},
+		{path: "transport.nats.tls.verify", read: checked(words(verify)), idle: whenNATS},
+		{path: "session.fsync", read: checked(oneOf("written"))},
+		{path: "session.replicas", read: replicas},
+		{path: "dashboard.listeners.http.bind", read: checked(words(hostPort)), idle: noHTTP},
+		{path: "dashboard.token", optional: true, secret: true, read: checked(words(cookieText)), idle: noHTTP},
+		{path: "dns.bind", read: dnsBind},
+		{path: "log.level", live: true, read: logLevel},
+		{path: "log.format", read: choice(func(t target) *string { return &t.c.Log.Format }, "text json", "")},
+	}
 }

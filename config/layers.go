@@ -50,6 +50,8 @@ type loader struct {
 	effective *koanf.Koanf
 	errs      []error
 	warns     []string
+	ignored   []string // keys of features that muster lacks, with their places
+	files     []string // read, or looked for
 }
 
 func (l *loader) fail(err error) { l.errs = append(l.errs, err) }
@@ -105,6 +107,7 @@ func (l *loader) dir(name string) []string {
 	if name == "" {
 		return nil
 	}
+	l.files = append(l.files, name)
 	entries, err := os.ReadDir(name)
 	if err != nil {
 		l.fail(fmt.Errorf("cannot read the configuration directory: %w", err))
@@ -120,12 +123,18 @@ func (l *loader) dir(name string) []string {
 }
 
 func (l *loader) file(name string) {
-	text, err := readFile(name)
+	text, err := l.readFile(name)
 	if err != nil {
 		l.fail(fmt.Errorf("cannot read the configuration: %w", err))
 		return
 	}
-	l.layer(hocon.Parse(name, text, hocon.Options{ReadFile: readFile}))
+	l.layer(hocon.Parse(name, text, hocon.Options{ReadFile: l.readFile}))
+}
+
+// readFile reads a file and remembers it, also one that is not there (yet).
+func (l *loader) readFile(name string) ([]byte, error) {
+	l.files = append(l.files, name)
+	return readFile(name)
 }
 
 // maxFile is one byte more than the parser takes, so that it says so.

@@ -41,6 +41,8 @@ func (l *loader) config() (*Config, error) {
 		return nil, Errors{err}
 	}
 	c := l.read(v)
+	l.warnIgnored()
+	c.files = l.files
 	c.Warnings = bounded(l.warns, func(n int) string { return fmt.Sprintf("and %d more warnings", n) })
 	if err := l.err(); err != nil {
 		return nil, err
@@ -60,9 +62,10 @@ func (l *loader) read(v *hocon.Value) *Config {
 		l.fail(err)
 		return c
 	}
+	v = wake(v)
 	if s := v.Get("cluster", "discovery_strategy"); s != nil && strategies(target{c: c}, s) == nil {
 		for _, name := range c.Cluster.Strategies {
-			if name != manual && name != static {
+			if !ours(name) {
 				l.schema.at("cluster." + name).whole = true
 			}
 		}
@@ -70,7 +73,8 @@ func (l *loader) read(v *hocon.Value) *Config {
 	w := &walker{loader: l, c: c, defaults: defaults}
 	w.object(l.schema, v, place{})
 	slices.SortStableFunc(l.errs, byPlace)
-	slices.SortFunc(c.Listeners, func(a, b Listener) int { return strings.Compare(a.ID, b.ID) })
+	c.Listeners = slices.DeleteFunc(c.Listeners, func(x Listener) bool { return x.Kind != tcpListener && !x.Enable })
+	slices.SortFunc(c.Listeners, func(a, b Listener) int { return strings.Compare(a.Path(), b.Path()) })
 	slices.SortFunc(c.Cluster.Plugins, func(a, b Plugin) int { return strings.Compare(a.Strategy, b.Strategy) })
 	slices.SortFunc(c.entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
 	if len(l.errs) == 0 {
@@ -78,6 +82,38 @@ func (l *loader) read(v *hocon.Value) *Config {
 		l.plugins(c)
 	}
 	return c
+}
+
+// wake switches on the ssl, ws and wss listeners of which any key is set: that
+// of reference.conf is off so that it opens nothing, not because anybody asked.
+func wake(v *hocon.Value) *hocon.Value {
+	for _, kind := range listenerKinds[1:] {
+		entries := v.Get("listeners", kind)
+		if entries == nil {
+			continue
+		}
+		for _, m := range entries.Members() {
+			on := m.Value.Get("enable")
+			if m.Value.Kind() != hocon.Object || on != nil && (on.Origin().Name != referenceName || !touched(m.Value)) {
+				continue
+			}
+			path := []string{"listeners", kind, m.Key, "enable"}
+			if t, err := hocon.Literal("default", path, "on").Resolve(nil); err == nil {
+				v = t.Over(v)
+			}
+		}
+	}
+	return v
+}
+
+// touched tells whether any part of v is not from reference.conf.
+func touched(v *hocon.Value) bool {
+	for _, m := range v.Members() {
+		if touched(m.Value) {
+			return true
+		}
+	}
+	return v.Kind() != hocon.Object && v.Origin().Name != referenceName
 }
 
 // defaults are the values of reference.conf alone.
@@ -94,18 +130,23 @@ func (l *loader) across(c *Config) {
 	if c.MQTT.MaxQueueBytes < c.MQTT.MaxPacketSize {
 		l.fail(fmt.Errorf("mqtt.max_queue_bytes is %d, expected at least mqtt.max_packet_size, %d", c.MQTT.MaxQueueBytes, c.MQTT.MaxPacketSize))
 	}
+	etcd, _ := c.settings["etcd"].(map[string]any)
+	if servers, _ := etcd["server"].([]string); slices.Contains(c.Cluster.Strategies, "etcd") && len(servers) == 0 {
+		l.fail(errors.New("cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd"))
+	}
 }
 
 // plugins makes the JSON that each strategy's plugin is configured with.
 func (l *loader) plugins(c *Config) {
 	c.Cluster.PluginConfig = map[string]json.RawMessage{}
 	for _, name := range c.Cluster.Strategies {
-		var subtree any = map[string]any{"seeds": c.Cluster.Seeds}
-		switch name {
-		case manual:
+		var subtree any = c.settings[name]
+		switch {
+		case name == manual:
 			continue
-		case static:
-		default:
+		case name == static:
+			subtree = map[string]any{"seeds": c.Cluster.Seeds}
+		case !ours(name):
 			subtree = l.effective.Cut("cluster" + hocon.Delim + name).Raw()
 		}
 		text, err := json.Marshal(subtree)

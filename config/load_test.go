@@ -83,9 +83,9 @@ func TestValues(t *testing.T) {
 		"consul": json.RawMessage(`{"addr":"http://u:p@x","list":[{"password":"x"},1.50],"retries":3,"tls":{"Token":"t","on":true}}`),
 	}
 	want.Listeners = []Listener{
-		{ID: "a", Bind: "[::]:1885", MaxConnections: 100000, Enable: true},
-		{ID: "b", Bind: "0.0.0.0:1884", MaxConnections: 100000, Enable: true, AllowAnonymous: true},
-		{ID: "default", Bind: "127.0.0.1:1883", MaxConnections: 100000},
+		{Kind: "tcp", ID: "a", Bind: "[::]:1885", MaxConnections: 100000, Enable: true},
+		{Kind: "tcp", ID: "b", Bind: "0.0.0.0:1884", MaxConnections: 100000, Enable: true, AllowAnonymous: true},
+		{Kind: "tcp", ID: "default", Bind: "127.0.0.1:1883", MaxConnections: 100000},
 	}
 	want.MQTT.MaxPacketSize, want.MQTT.SessionExpiry = 16<<10, 90*time.Minute
 	want.Warnings = c.Warnings
@@ -111,7 +111,7 @@ func TestResetObjectsKeepDefaults(t *testing.T) {
 	}
 	want := wantDefaults()
 	want.MQTT.MaxInflight = 5
-	want.Listeners = append(want.Listeners, Listener{ID: "x", Bind: "0.0.0.0:1", MaxConnections: 100000, Enable: true})
+	want.Listeners = append(want.Listeners, Listener{Kind: "tcp", ID: "x", Bind: "0.0.0.0:1", MaxConnections: 100000, Enable: true})
 	if diff := cmp.Diff(want, c, data); diff != "" {
 		t.Error(diff)
 	}
@@ -177,21 +177,18 @@ func TestErrors(t *testing.T) {
 
 func TestNotBuilt(t *testing.T) {
 	for _, in := range []string{
-		"cluster.mcast.addr = x", "cluster.dns.name = x", "cluster.etcd {}", "cluster.K8s.namespace = x", "cluster.discovery_strategy = k8s",
-		"cluster.discovery = [static, DNS]", "cluster.autoheal = off", "cluster.partition_policy = pause_minority", "session.store = local",
-		"session.fsync = always", "session.replicas = 1", "publish.ack = replicated", "transport.type = nats", "transport.nats.url = x",
-		"node.role = replicant", "node.port_mapping = epmd", "node.proto_dist = inet_tls", "cluster.proto_dist = inet6_tls", "node.ssl_dist.verify = peer",
-		"node.dist_listen_min = 1", "listeners.ssl.default.bind = 1", "listeners.ws.x {}", "listeners.tcp.default.ssl_options {}",
-		"authentication = [{}]", "authorization.no_match = deny", "dashboard.token = x", "dns.bind = x",
+		"cluster.discovery_strategy = singleton", "cluster.discovery = [static, Transport]", "cluster.autoheal = off", "cluster.partition_policy = pause_minority",
+		"session.store = local", "session.replicas = 1", "publish.ack = replicated", "transport.type = nats",
+		"node.role = replicant", "node.port_mapping = epmd", "node.proto_dist = inet_tls", "cluster.proto_dist = inet6_tls",
+		"listeners.tcp.default.ssl_options {}", "listeners.tcp.default.access_rules = [deny all]",
+		"authentication = [{}]", "authorization.no_match = deny", "dns.bind = 127.0.0.1:8600",
 	} {
 		_, err := loadText(t, in)
 		if !errors.Is(err, ErrNotBuilt) || !strings.Contains(err.Error(), "m.conf:1:") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", in, err)
 		}
 	}
-	_, err := loadText(t, "\n cluster.dns { name = x }")
-	checkErrors(t, err, "m.conf:2:2: cluster.dns: not built in this version")
-	_, err = Load(Options{Environ: []string{"WITH_EPMD=1"}})
+	_, err := Load(Options{Environ: []string{"WITH_EPMD=1"}})
 	checkErrors(t, err, "environment WITH_EPMD: node.port_mapping: epmd: not built in this version")
 }
 

@@ -11,8 +11,8 @@ import (
 // unknown reports a key that is in no schema. In a variable it is a warning:
 // only then may a name mean something to somebody else.
 func (w *walker) unknown(m hocon.Member, path []string) {
-	if strings.HasPrefix(m.At.Name, "environment ") {
-		w.warn("%s: no key %s (ignored)", m.At, dotted(path))
+	if strings.HasPrefix(m.Origin().Name, "environment ") {
+		w.warn("%s: no key %s (ignored)", m.Origin(), dotted(path))
 		return
 	}
 	msg := "unknown key " + dotted(path)
@@ -21,7 +21,7 @@ func (w *walker) unknown(m hocon.Member, path []string) {
 			msg += ", did you mean " + near + "?"
 		}
 	}
-	w.fail(&hocon.Error{At: m.At, Msg: msg})
+	w.fail(&hocon.Error{At: m.Origin(), Msg: msg})
 }
 
 // dotted writes a path for people.

@@ -13,17 +13,18 @@ import (
 // target is where a value goes: the configuration, and the names that stand
 // for the * of the key's path.
 type target struct {
-	c  *Config
-	id string
+	c    *Config
+	id   string
+	path []string // of the key, in full
 }
 
-func (t target) listener() *Listener {
+func (t target) listener(kind string) *Listener {
 	for i := range t.c.Listeners {
-		if t.c.Listeners[i].ID == t.id {
-			return &t.c.Listeners[i]
+		if l := &t.c.Listeners[i]; l.ID == t.id && l.Kind == kind {
+			return l
 		}
 	}
-	t.c.Listeners = append(t.c.Listeners, Listener{ID: t.id})
+	t.c.Listeners = append(t.c.Listeners, Listener{Kind: kind, ID: t.id})
 	return &t.c.Listeners[len(t.c.Listeners)-1]
 }
 
@@ -62,47 +63,41 @@ func text(at func(target) *string, check func(string) (string, error)) reader {
 	}
 }
 
-func number(at func(target) *int, lo, hi int) reader {
+func number(at func(target) *int, lo, hi int64) reader {
 	return func(t target, v *hocon.Value) error {
-		expected := fmt.Sprintf("a whole number from %d to %d", lo, hi)
-		s, err := scalar(v, expected)
-		if err != nil {
-			return err
+		n, err := whole(lo, hi)(v)
+		if err == nil {
+			*at(t) = int(n.(int64))
 		}
-		n, err := strconv.Atoi(s)
-		if err != nil || n < lo || n > hi {
-			return fmt.Errorf("found %s, expected %s", short(s), expected)
+		return err
+	}
+}
+
+// most is number for limits: infinity is the most that there may be.
+func most(at func(target) *int, lo, hi int64) reader {
+	read := number(at, lo, hi)
+	return func(t target, v *hocon.Value) error {
+		if strings.EqualFold(v.Text(), "infinity") {
+			*at(t) = int(hi)
+			return nil
 		}
-		*at(t) = n
-		return nil
+		return read(t, v)
 	}
 }
 
 func size(at func(target) *int, lo, hi int64) reader {
 	return func(t target, v *hocon.Value) error {
-		s, err := scalar(v, "a size such as 16KB or 1MB")
-		if err != nil {
-			return err
+		n, err := bytes(lo, hi)(v)
+		if err == nil {
+			*at(t) = int(n.(int64))
 		}
-		n, err := hocon.Size(s)
-		if err == nil && (n < lo || n > hi) {
-			err = fmt.Errorf("found %s, expected a size from %d to %d bytes", short(s), lo, hi)
-		}
-		*at(t) = int(n)
 		return err
 	}
 }
 
 func duration(at func(target) *time.Duration, lo, hi time.Duration) reader {
 	return func(t target, v *hocon.Value) error {
-		s, err := scalar(v, "a duration such as 100ms, 5s or 1h30m")
-		if err != nil {
-			return err
-		}
-		d, err := hocon.Duration(s)
-		if err == nil && (d < lo || d > hi) {
-			err = fmt.Errorf("found %s, expected a duration from %s to %s", short(s), lo, hi)
-		}
+		d, err := durationIn(v, lo, hi)
 		*at(t) = d
 		return err
 	}
@@ -149,9 +144,9 @@ func isWord(word, words string) bool {
 // maxList bounds a list of addresses or arguments.
 const maxList = 1000
 
-func texts(at func(target) *[]string) reader {
+func texts(at func(target) *[]string, check func(string) (string, error)) reader {
 	return func(t target, v *hocon.Value) error {
-		list, err := textList(v)
+		list, err := checkedList(v, check)
 		if err == nil {
 			*at(t) = list
 		}

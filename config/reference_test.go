@@ -20,7 +20,7 @@ func wantDefaults() *Config {
 			FormAfter: 15 * time.Second, Autoclean: 24 * time.Hour, Autoheal: true, PartitionPolicy: "serve",
 			Plugins: []Plugin{{Strategy: "static", Args: []string{}}},
 		},
-		Listeners: []Listener{{ID: "default", Bind: "127.0.0.1:1883", MaxConnections: 100000, Enable: true}},
+		Listeners: []Listener{{Kind: "tcp", ID: "default", Bind: "127.0.0.1:1883", MaxConnections: 100000, Enable: true}},
 		MQTT: MQTT{
 			MaxPacketSize: 1e6, MaxClientIDLength: 1024, MaxSessions: 262144, MaxSubscriptions: 10000, MaxInflight: 32,
 			MaxQueueLength: 1000, MaxQueueBytes: 8 << 20, SessionExpiry: 2 * time.Hour, IdleTimeout: 15 * time.Second,
@@ -80,7 +80,7 @@ func leaves(b *branch, v *hocon.Value, visit func(*branch)) {
 func TestSpellings(t *testing.T) {
 	schema := newSchema()
 	for _, older := range olderSpellings {
-		if b := schema.at(newerSpellings[older]); b.key == nil && !b.refused {
+		if b := schema.at(newerSpellings[older]); b.key == nil && b.under == nil {
 			t.Errorf("%s leads to %s, which is no key", older, newerSpellings[older])
 		}
 	}

@@ -23,7 +23,7 @@ func newSchema() *branch {
 		b := root.at(path)
 		b.refused, b.neutral = true, neutral
 	}
-	for _, path := range lacking {
+	for _, path := range lackingPaths() {
 		root.at(path).lacking = true
 	}
 	for _, older := range olderSpellings {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"hash/maphash"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,17 +16,23 @@ type Entry struct {
 	Path   string
 	Value  string // as it was written; secrets as stars
 	Source string // default, file:line:column, environment NAME or flag --x
+
+	live bool
+	sum  uint64 // of the value without its mask: equal if the value is
 }
+
+// sums are of no use outside this process, so they say nothing of a secret.
+var sums = maphash.MakeSeed()
 
 // Show returns every setting that has a value, by path.
 func (c *Config) Show() []Entry { return slices.Clone(c.entries) }
 
-func (w *walker) show(v *hocon.Value, path []string, secret bool) {
-	e := Entry{Path: dotted(path), Value: shown(v), Source: v.Origin().String()}
+func (w *walker) show(v *hocon.Value, path []string, k key) {
+	e := Entry{Path: dotted(path), Value: shown(v), Source: v.Origin().String(), live: k.live, sum: maphash.Comparable(sums, plainText(v))}
 	if v.Origin().Name == referenceName {
 		e.Source = "default"
 	}
-	if secret {
+	if k.secret {
 		e.Value = masked
 	}
 	w.c.entries = append(w.c.entries, e)
@@ -41,7 +48,7 @@ func (w *walker) showAll(v *hocon.Value, path []string) {
 			w.showAll(m.Value, here)
 			continue
 		}
-		w.show(m.Value, here, secret)
+		w.show(m.Value, here, key{secret: secret})
 	}
 }
 
@@ -54,7 +61,7 @@ var (
 // of a URL.
 func shown(v *hocon.Value) string {
 	var b strings.Builder
-	render(&b, v)
+	render(&b, v, true)
 	s := userInfo.ReplaceAllString(b.String(), "://"+masked+"@")
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		return strconv.Quote(s)
@@ -62,7 +69,14 @@ func shown(v *hocon.Value) string {
 	return s
 }
 
-func render(b *strings.Builder, v *hocon.Value) {
+// plainText writes all of a value, secrets too: it is not for people.
+func plainText(v *hocon.Value) string {
+	var b strings.Builder
+	render(&b, v, false)
+	return b.String()
+}
+
+func render(b *strings.Builder, v *hocon.Value, mask bool) {
 	switch v.Kind() {
 	case hocon.List:
 		elems, _ := v.List()
@@ -71,7 +85,7 @@ func render(b *strings.Builder, v *hocon.Value) {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			render(b, e)
+			render(b, e, mask)
 		}
 		b.WriteByte(']')
 	case hocon.Object:
@@ -81,10 +95,10 @@ func render(b *strings.Builder, v *hocon.Value) {
 				b.WriteString(", ")
 			}
 			b.WriteString(m.Key + " = ")
-			if secretWord.MatchString(m.Key) {
+			if mask && secretWord.MatchString(m.Key) {
 				b.WriteString(masked)
 			} else {
-				render(b, m.Value)
+				render(b, m.Value, mask)
 			}
 		}
 		b.WriteByte('}')

@@ -70,7 +70,7 @@ func (w *walker) member(b *branch, m hocon.Member, at place) {
 		w.value(b.key, m.Value, at)
 	case b.refused:
 		if b.neutral == "" || shown(m.Value) != b.neutral {
-			w.wrong(m.At, at.path, ErrNotBuilt)
+			w.wrong(m.Origin(), at.path, ErrNotBuilt)
 		}
 	case b.whole:
 		if m.Value.Kind() != hocon.Object {
@@ -79,7 +79,7 @@ func (w *walker) member(b *branch, m hocon.Member, at place) {
 		}
 		w.showAll(m.Value, at.path)
 	case b.lacking:
-		w.warn("%s: %s belongs to a feature that muster lacks (ignored)", m.At, dotted(at.path))
+		w.ignore(m, at.path)
 	default:
 		w.object(b, m.Value, at)
 	}
@@ -89,7 +89,7 @@ func (w *walker) member(b *branch, m hocon.Member, at place) {
 func (w *walker) named(m hocon.Member, at place) bool {
 	_, err := label(at.id)
 	if err != nil {
-		w.wrong(m.At, at.path, fmt.Errorf("%w as its name", err))
+		w.wrong(m.Origin(), at.path, fmt.Errorf("%w as its name", err))
 	}
 	return err == nil
 }
@@ -102,11 +102,14 @@ func (w *walker) value(k *key, v *hocon.Value, at place) {
 		}
 		return
 	}
-	if err := k.read(target{w.c, at.id}, v); err != nil {
+	if err := k.read(target{w.c, at.id, at.path}, v); err != nil {
 		w.wrong(v.Origin(), at.path, err)
 		return
 	}
-	w.show(v, at.path, k.secret)
+	if d := w.defaults.Get(at.path...); k.idle != "" && (d == nil || shown(d) != shown(v)) {
+		w.warn("%s: %s %s", v.Origin(), dotted(at.path), k.idle)
+	}
+	w.show(v, at.path, *k)
 }
 
 // complete gives an entry that the operator named the defaults of its kind.
@@ -115,15 +118,32 @@ func (w *walker) complete(b *branch, m hocon.Member, at place) {
 		return
 	}
 	template := append(at.path[:len(at.path)-1:len(at.path)-1], templates[b.path])
-	for _, d := range w.defaults.Get(template...).Members() {
-		if m.Value.Get(d.Key) != nil {
-			continue
+	w.fill(b.any, m, w.defaults.Get(template...), at)
+}
+
+// fill reads from the template what the member does not set.
+func (w *walker) fill(b *branch, m hocon.Member, template *hocon.Value, at place) {
+	for _, d := range template.Members() {
+		here := at.below(d.Key, false)
+		own := m.Value.Get(d.Key)
+		switch next := b.under[d.Key]; {
+		case next.key == nil:
+			if own == nil || own.Kind() == hocon.Object {
+				w.fill(next, hocon.Member{Value: orNothing(own)}, d.Value, here)
+			}
+		case own != nil:
+		case required[next.key.path]:
+			w.wrong(m.Origin(), at.path, errors.New(d.Key+" is missing"))
+		default:
+			w.value(next.key, d.Value, here)
 		}
-		k := b.any.under[d.Key].key
-		if required[k.path] {
-			w.wrong(m.At, at.path, errors.New(d.Key+" is missing"))
-			continue
-		}
-		w.value(k, d.Value, at.below(d.Key, false))
 	}
+}
+
+// orNothing returns an object without members for one that is not there.
+func orNothing(v *hocon.Value) *hocon.Value {
+	if v == nil {
+		return &hocon.Value{}
+	}
+	return v
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-mqtt/muster/cmd/internal/cli"
 	"github.com/muster-mqtt/muster/cmd/internal/daemon"
+	"github.com/muster-mqtt/muster/config"
 )
 
 // version is set by the linker (see the Makefile).
@@ -30,6 +31,7 @@ func main() {
 			}
 			return daemon.Run(ctx, daemon.Options{
 				Config: c, Environ: os.Environ(), Version: version, Ready: o.Ready, Log: os.Stderr,
+				Reload: func() (*config.Config, error) { return daemon.Load(o.Source) },
 			})
 		},
 	})

@@ -1,25 +1,30 @@
 package hocon
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// parts collects the values that stand side by side.
+// parts collects the values that stand side by side, from base on the
+// parser's stack.
 type parts struct {
-	nodes   []node
-	gap     *scalar // white space since the last of them
-	lenient bool    // '@' or ':' was seen, which no strict text has
-	listed  bool    // directly within [ ], where a comma always separates
+	base    int
+	gap     int  // where the white space after the last of them begins, in bytes
+	lenient bool // '@' or ':' was seen, which no strict text has
+	listed  bool // directly within [ ], where a comma always separates
 }
 
-func (ps *parts) last() node {
-	if len(ps.nodes) == 0 {
+// last returns the latest part, or nil.
+func (p *parser) last(ps *parts) node {
+	if len(p.stack) == ps.base {
 		return nil
 	}
-	return ps.nodes[len(ps.nodes)-1]
+	return p.stack[len(p.stack)-1]
 }
 
 // open tells whether the last part is one that text may go on from.
-func (ps *parts) open() bool {
-	switch n := ps.last().(type) {
+func (p *parser) open(ps *parts) bool {
+	switch n := p.last(ps).(type) {
 	case *scalar:
 		return n.raw
 	case *subst:
@@ -28,86 +33,138 @@ func (ps *parts) open() bool {
 	return false
 }
 
-func (ps *parts) add(n node) {
-	if ps.gap != nil && len(ps.nodes) > 0 {
-		ps.nodes = append(ps.nodes, ps.gap)
+// add puts a part that ends here on the stack, after the white space before
+// it, which begins at ps.gap and ends at begin.
+func (p *parser) add(ps *parts, begin int, n node) {
+	if begin > ps.gap && len(p.stack) > ps.base {
+		at := p.placeAt(ps.gap)
+		p.stack = append(p.stack, p.scalar(scalar{src: at.src, off: at.off, kind: String, text: p.text[ps.gap:begin], raw: true, gap: true}))
 	}
-	ps.gap = nil
-	ps.nodes = append(ps.nodes, n)
+	p.stack = append(p.stack, n)
+	ps.gap = p.pos
+}
+
+// addText adds text without quotes from begin to here; text before it grows.
+func (p *parser) addText(ps *parts, begin int) {
+	text := p.text[begin:p.pos]
+	ps.lenient = ps.lenient || strings.ContainsAny(text, ":@")
+	if s, ok := p.last(ps).(*scalar); ok && s.raw {
+		s.text = p.text[ps.gap-len(s.text) : p.pos]
+		ps.gap = p.pos
+		return
+	}
+	at := p.placeAt(begin)
+	p.add(ps, begin, p.scalar(scalar{src: at.src, off: at.off, kind: String, text: text, raw: true}))
 }
 
 // value takes one value, or several on a line that make one.
 func (p *parser) value(sc scope) (node, error) {
-	ps := &parts{listed: sc.elem}
+	p.space()
+	if n := p.single(sc); n != nil {
+		return n, nil
+	}
+	ps := parts{base: len(p.stack), gap: p.pos, listed: sc.elem}
 	for {
-		at := p.place()
-		if gap := p.space(); gap != "" {
-			ps.gap = &scalar{at: at, kind: String, text: gap, raw: true, gap: true}
-		}
-		n, err := p.part(ps, sc)
-		if err != nil {
+		p.space()
+		begin := p.pos
+		if n, err := p.part(sc); err != nil {
 			return nil, err
+		} else if n != nil {
+			p.add(&ps, begin, n)
+			continue
 		}
-		if n == nil {
-			return p.whole(ps)
+		if p.next() == ',' && p.commaIsText(&ps) {
+			p.skip(1)
+		} else if p.unquoted(true, ps.gap == begin && p.open(&ps)) == "" {
+			n, err := p.whole(&ps)
+			p.stack = p.stack[:ps.base]
+			return n, err
 		}
-		ps.add(n)
+		p.addText(&ps, begin)
 	}
 }
 
-// part takes the next part of a value; nil means that the value has ended.
-func (p *parser) part(ps *parts, sc scope) (node, error) {
+// single takes the common case, one text with or without quotes and what
+// certainly ends a value; nil means that something else stands here.
+func (p *parser) single(sc scope) node {
+	at, i := p.place(), p.pos
+	s := scalar{src: at.src, off: at.off, kind: String}
+	if p.next() == '"' {
+		i += 1 + plainQuoted(p.text[i+1:])
+		if byteAt(p.text, i) != '"' || i == p.pos+1 { // "" may be half of """
+			return nil
+		}
+		s.text = p.text[p.pos+1 : i]
+		i++
+	} else {
+		for i < len(p.text) && (classOf[p.text[i]] == aText || classOf[p.text[i]] == aDot) {
+			i++
+		}
+		if i == p.pos {
+			return nil
+		}
+		s.text, s.raw = p.text[p.pos:i], true
+		s.kind = classify(s.text)
+	}
+	i = spaceEnd(p.text, i)
+	c := byteAt(p.text, i)
+	if c == '\n' || c == '}' || c == ']' || c == '#' || i == len(p.text) || c == ',' && (sc.elem || !s.raw) {
+		p.pos = i
+		return p.scalar(s)
+	}
+	return nil
+}
+
+// part takes the next part of a value that is not text without quotes; nil
+// means that something else stands here.
+func (p *parser) part(sc scope) (node, error) {
 	at := p.place()
-	switch {
-	case p.at(`"`):
+	switch p.next() {
+	case '"':
 		text, err := p.quoted()
-		return &scalar{at: at, kind: String, text: text}, err
-	case p.at("{"):
+		return p.scalar(scalar{src: at.src, off: at.off, kind: String, text: text}), err
+	case '{':
 		return p.object(sc)
-	case p.at("["):
-		return p.list(sc)
-	case p.at("${"):
-		return p.subst()
-	case p.at(",") && p.commaIsText(ps):
-		p.skip(1)
-		return &scalar{at: at, kind: String, text: ",", raw: true}, nil
+	case '[':
+		return p.list()
+	case '$':
+		if p.at("${") {
+			return p.subst()
+		}
 	}
-	text := p.unquoted(true, ps.open() && ps.gap == nil)
-	if text == "" {
-		return nil, nil
-	}
-	ps.lenient = ps.lenient || strings.ContainsAny(text, ":@")
-	return &scalar{at: at, kind: String, text: text, raw: true}, nil
+	return nil, nil
 }
 
 // whole makes one node of the parts.
 func (p *parser) whole(ps *parts) (node, error) {
-	if len(ps.nodes) == 0 {
+	nodes := p.stack[ps.base:]
+	if len(nodes) == 0 {
 		return nil, p.unexpected("a value")
 	}
-	if len(ps.nodes) == 1 {
-		if s, ok := ps.nodes[0].(*scalar); ok && s.raw {
+	if len(nodes) == 1 {
+		if s, ok := nodes[0].(*scalar); ok && s.raw {
 			s.kind = classify(s.text)
 		}
-		return ps.nodes[0], nil
+		return nodes[0], nil
 	}
+	at := nodes[0].place()
 	var text strings.Builder
-	for _, n := range ps.nodes {
+	for _, n := range nodes {
 		s, ok := n.(*scalar)
 		if !ok {
-			return &concat{at: ps.nodes[0].origin(), parts: ps.nodes}, nil
+			return &concat{at: at, parts: slices.Clone(nodes)}, nil
 		}
 		text.WriteString(s.text)
 	}
-	return &scalar{at: ps.nodes[0].origin(), kind: String, text: text.String()}, nil
+	return p.scalar(scalar{src: at.src, off: at.off, kind: String, text: text.String()}), nil
 }
 
 // commaIsText looks ahead, at most to the next comma or the end of the line.
 func (p *parser) commaIsText(ps *parts) bool {
-	if ps.listed || !ps.open() {
+	if ps.listed || !p.open(ps) {
 		return false
 	}
-	next := strings.TrimLeftFunc(p.rest()[1:], func(r rune) bool { return r != '\n' && isSpace(r) })
+	next := p.text[spaceEnd(p.text, p.pos+1):]
 	switch r := firstRune(next); {
 	case r == eof, strings.HasPrefix(next, "//"), strings.ContainsRune("\n#}],\"{[", r):
 		return false
@@ -115,7 +172,7 @@ func (p *parser) commaIsText(ps *parts) bool {
 	if after, ok := strings.CutPrefix(next, "include"); ok && includeArgAhead(after) {
 		return false
 	}
-	return p.setting && p.depth == 0 || !keyAhead(next, ps.lenient)
+	return p.setting != nil && p.depth == 0 || !keyAhead(next, ps.lenient)
 }
 
 // keyAhead tells whether s begins with a key and its separator. After text

@@ -3,17 +3,32 @@
 // goes from text to values in three steps: Parse makes a Tree in which every
 // value knows its place; Merge lays trees over one another; Resolve replaces
 // the substitutions, which may point across all layers, and gives a Value.
+// Provider hands one on to koanf. testdata/valid.txt shows the language clause
+// by clause, testdata/invalid.txt what is refused and where.
 //
-// Beyond the specification, in text without quotes:
+// Beyond the specification, always:
 //
 //   - '@' is text, so that name@host needs no quotes;
 //   - in a value, ':' between two characters of text is text (host:port), and
 //     "//" directly after it as well (scheme://host);
 //   - outside [ ], a comma that is not followed on its line by a key and '=',
-//     ':', '+=' or '{', nor by the end of the line, is text: a, b, c.
+//     ':', '+=' or '{', nor by the end of the line, is text: a, b, c;
+//   - a text in triple quotes that begins with ~ and a new line loses the
+//     indentation that its lines share, and a ~ at its end;
+//   - durations may be put together (1h30m) and have units in any case; sizes
+//     have units in any case; a share may be written as 50%.
 //
-// Not read: includes of url(), classpath() and package(), and the properties
-// format. Every limit of this package ends in an error that names it.
+// As the specification leaves it open: a new line always ends a value. An
+// included name without one of the endings .conf, .json and .properties is
+// tried with each, those found laid over one another, HOCON last; and as it
+// is, when none was found. A name in quotes lies beside the including file, one
+// in file() is relative to the working directory. file: URLs are files;
+// url(), classpath() and package() of anything else are errors, as nothing but
+// files is read. A file included within a list may hold no substitution, and
+// there is no += within a list, since no path leads there. Undefined
+// substitutions are looked up in the environment.
+//
+// Every limit of this package ends in an error that names it.
 package hocon
 
 const (

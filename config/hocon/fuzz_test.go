@@ -13,10 +13,11 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"a": [1, true, null, "x\u00e9"]}`, "a.b = ${?c} x\nc += [1] {x = 1}", `include "in.conf"`, "s = a@h:1, b@h, k = 1",
 		`a = """x""" "y" ${HOME}`, `a = ${a}, a { b = ${a.b} }, a += 1`, `l = [{0 = ${L[]}}, "\ud83d\ude00"]`, "[1\n2]",
+		"a = \"\"\"~\n  x\n   y\n ~\"\"\"", `a = {b = ${?a}}, c = [${?c}]`, `include file("in"), include required("p")`,
 	} {
 		f.Add(seed)
 	}
-	fsys := files{"in.conf": "i = ${a}\na += 1\ninclude \"t.conf\"", "x": "y = 1"}
+	fsys := files{"in.conf": "i = ${a}\na += 1\ninclude \"t.conf\"", "x": "y = 1", "p.properties": "p.q=1"}
 	f.Fuzz(func(t *testing.T, text string) {
 		v, err := load(fsys, text)
 		var e *Error
@@ -57,6 +58,20 @@ func FuzzSetting(f *testing.F) {
 		if tree, err := Setting("e", key, value); err == nil {
 			tree.Rename([]string{"a.b"}, map[string]string{"a.b": "c.d"})
 			_, _ = tree.Resolve(env) // either is fine, as long as it returns
+		}
+	})
+}
+
+// FuzzProperties: the same of the properties format.
+func FuzzProperties(f *testing.F) {
+	f.Add("a.b=1\n!c\nd\\\n e:\\u0041")
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := load(files{"p.properties": text}, `include "p"`)
+		var e *Error
+		if err == nil {
+			again(t, v)
+		} else if !errors.As(err, &e) || e.At.Line == 0 {
+			t.Fatalf("an error without a place: %v", err)
 		}
 	})
 }

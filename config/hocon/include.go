@@ -1,31 +1,11 @@
 package hocon
 
 import (
-	"errors"
-	"io/fs"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
 )
-
-// loads counts what one Parse has read, across all includes.
-type loads struct {
-	read  func(name string) ([]byte, error)
-	open  []string // the file and the includes that lead here
-	files int
-	bytes int
-}
-
-func (l *loads) count(at Origin, bytes int) error {
-	l.bytes += bytes
-	switch {
-	case bytes > maxText:
-		return failure(at, "found %d bytes, expected at most %d in one text", bytes, maxText)
-	case l.bytes > maxTotal:
-		return failure(at, "found more than %d bytes with all that is included", maxTotal)
-	}
-	return nil
-}
 
 // atInclude tells whether an include begins here, rather than a key.
 func (p *parser) atInclude() bool {
@@ -36,8 +16,8 @@ func (p *parser) atInclude() bool {
 
 // includeArgAhead tells whether s, after the word include, goes on as one.
 func includeArgAhead(s string) bool {
-	s = strings.TrimLeftFunc(s, func(r rune) bool { return r != '\n' && isSpace(r) })
-	for _, arg := range []string{`"`, "required(", "file("} {
+	s = s[spaceEnd(s, 0):]
+	for _, arg := range []string{`"`, "required(", "file(", "url(", "classpath(", "package("} {
 		if strings.HasPrefix(s, arg) {
 			return true
 		}
@@ -47,50 +27,45 @@ func includeArgAhead(s string) bool {
 
 // included is what an include statement says.
 type included struct {
-	at       Origin
+	at       pos
 	name     string
+	how      string // "" (adjacent to the including file), "file" or "url"
 	required bool
 }
 
 func (p *parser) include(o *object, sc scope) error {
-	at := p.here()
+	inc := included{at: p.here()}
 	p.skip(len("include"))
-	p.space()
-	inc := included{at: at}
+	p.blank()
 	if err := p.includeArg(&inc); err != nil {
 		return err
 	}
-	sub, err := p.load(inc, sc)
-	if err == nil && sub != nil {
-		o.merge(sub)
+	names, err := inc.candidates(p.src.name)
+	if err != nil {
+		return err
 	}
-	return err
+	return p.load(o, sc, inc, names)
 }
 
-// includeArg takes "name", file("name") or required(either).
+// includeArg takes "name", or file(), url() and required() around it.
 func (p *parser) includeArg(inc *included) error {
-	for _, call := range []string{"required(", "file("} {
-		if !p.at(call) || call == "required(" && inc.required {
+	for _, call := range []string{"required", "file", "url"} {
+		if !p.at(call+"(") || inc.how != "" || call == "required" && inc.required {
 			continue
 		}
-		p.skip(len(call))
-		p.space()
-		inc.required = inc.required || call == "required("
-		if err := p.includeArg(inc); err != nil {
-			return err
+		if call == "required" {
+			inc.required = true
+		} else {
+			inc.how = call
 		}
-		if p.space(); !p.at(")") {
-			return p.unexpected("the ) that closes " + call)
-		}
-		p.skip(1)
-		return nil
+		return p.includeCall(inc, call)
 	}
-	for _, call := range []string{"url(", "classpath(", "package("} {
+	for _, call := range []string{"classpath(", "package("} {
 		if p.at(call) {
-			return failure(p.here(), "found %s), expected a file: this reader includes files only", call)
+			return failure(p.here(), "found %s), expected a file: includes of %[1]s) are not supported, as nothing but files is read at run time", call)
 		}
 	}
-	if !p.at(`"`) {
+	if p.next() != '"' {
 		return p.unexpected(`a file name in quotes, file("…") or required("…") after include`)
 	}
 	var err error
@@ -98,64 +73,54 @@ func (p *parser) includeArg(inc *included) error {
 	return err
 }
 
-// load parses the file of an include; nil means that there is none.
-func (p *parser) load(inc included, sc scope) (*object, error) {
-	name := filepath.Clean(inc.name)
-	if open := p.loads.open; len(open) > 0 && !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(open[len(open)-1]), name)
+func (p *parser) includeCall(inc *included, call string) error {
+	p.skip(len(call) + 1)
+	p.blank()
+	if err := p.includeArg(inc); err != nil {
+		return err
 	}
-	if err := p.mayLoad(inc, name); err != nil {
-		return nil, err
+	if p.blank(); p.next() != ')' {
+		return p.unexpected("the ) that closes " + call + "(")
 	}
-	text, err := p.loads.read(name)
-	if errors.Is(err, fs.ErrNotExist) && !inc.required {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, &Error{At: inc.at, Msg: "cannot include " + name + ": " + err.Error(), Err: err}
-	}
-	if err := p.loads.count(inc.at, len(text)); err != nil {
-		return nil, err
-	}
-	p.loads.open = append(p.loads.open, name)
-	defer func() { p.loads.open = p.loads.open[:len(p.loads.open)-1] }()
-	return p.sub(name, string(text), sc)
-}
-
-func (p *parser) mayLoad(inc included, name string) error {
-	l := p.loads
-	l.files++
-	switch {
-	case inc.name == "":
-		return failure(inc.at, "found an empty file name, expected the file to include")
-	case len(inc.name) > maxFileName:
-		return failure(inc.at, "found a file name of %d bytes, expected at most %d", len(inc.name), maxFileName)
-	case l.read == nil:
-		return failure(inc.at, "found an include, which has no place here")
-	case slices.Contains(l.open, name):
-		return failure(inc.at, "include of a file within itself: %s", strings.Join(append(l.open, name), " > "))
-	case len(l.open) > maxNested:
-		return failure(inc.at, "includes within includes more than %d deep", maxNested)
-	case l.files > maxIncludes:
-		return failure(inc.at, "more than %d includes", maxIncludes)
-	}
+	p.skip(1)
 	return nil
 }
 
-// sub parses an included text, whose root must be an object.
-func (p *parser) sub(name, text string, sc scope) (*object, error) {
-	in := &parser{lexer: newLexer(name, text), loads: p.loads, within: sc.path, depth: p.depth}
-	if sc.listed {
-		in.within = nil
+// knownFormats are the endings that a name may leave out, in the order in
+// which they are laid over one another.
+var knownFormats = []string{".properties", ".json", ".conf"}
+
+// candidates returns the groups of files that an include may mean: of the
+// first group in which one exists, all are read. from is the including file.
+// A name in quotes alone lies beside that file; one in file() is relative to
+// the working directory (specification, "locating resources").
+func (inc included) candidates(from string) ([][]string, error) {
+	name := inc.name
+	scheme, _, _ := strings.Cut(name, ":")
+	switch {
+	case name == "":
+		return nil, failure(inc.at, "found an empty file name, expected the file to include")
+	case len(name) > maxFileName:
+		return nil, failure(inc.at, "found a file name of %d bytes, expected at most %d", len(name), maxFileName)
+	case strings.ContainsRune(name, 0):
+		return nil, failure(inc.at, "found a file name with a zero byte, expected the file to include")
+	case inc.how == "url" || inc.how == "" && slices.Contains([]string{"http", "https", "ftp", "jar", "file"}, scheme):
+		u, err := url.Parse(name)
+		if err != nil || u.Scheme != "file" || u.Host != "" && u.Host != "localhost" || !strings.HasPrefix(u.Path, "/") {
+			return nil, failure(inc.at, "found the URL %.200q, expected a file: includes of url() are not supported, as nothing is fetched at run time", name)
+		}
+		return [][]string{{filepath.Clean(u.Path)}}, nil
 	}
-	root, err := in.document(sc)
-	if err != nil {
-		return nil, err
+	name = filepath.Clean(name)
+	if inc.how == "" && !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(from), name)
 	}
-	p.substs += in.substs
-	o, ok := root.(*object)
-	if !ok {
-		return nil, failure(root.origin(), "found a list, expected an object in an included file")
+	if slices.Contains(knownFormats, filepath.Ext(name)) {
+		return [][]string{{name}}, nil
 	}
-	return o, nil
+	var all []string
+	for _, ending := range knownFormats {
+		all = append(all, name+ending)
+	}
+	return [][]string{all, {name}}, nil
 }

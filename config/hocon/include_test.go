@@ -29,7 +29,10 @@ func TestInclude(t *testing.T) {
 		{`include "no.conf", a = 1`, `{"a":1}`},
 		{`n { l = [1], include "grow.conf" }`, `{"n":{"l":[1,2]}}`},
 		{`n { include "outer.conf" }, out = 1`, `{"n":{"o":1},"out":1}`},
-		{`l = [{ include "a.conf" }], x = 7`, `{"l":[{"x":1,"y":"72"}],"x":7}`},
+		{`l = [{ include "d/c.conf" }], x = 7`, `{"l":[{"c":1}],"x":7}`},
+		{"include # why\n // and\n \"d/c.conf\"", `{"c":1}`},
+		{"include file(\n\"d/c.conf\"\n)", `{"c":1}`},
+		{"a { include \"d/c.conf\" # x\n b = 2 }", `{"a":{"b":2,"c":1}}`},
 	} {
 		v, err := load(fsys, c.in)
 		if err != nil {
@@ -48,7 +51,7 @@ func TestIncludeErrors(t *testing.T) {
 		"p.conf":    `include "q.conf"`, "q.conf": `include "p.conf"`,
 		"bad.conf":  "a = 1\nb c",
 		"list.conf": `[1]`,
-		"up.conf":   `include "t.conf"`,
+		"up.conf":   `include "t.conf"`, "a.conf": "x = ${y}",
 	}
 	for _, c := range []struct{ in, want string }{
 		{`include "self.conf"`, `self.conf:2:2: include of a file within itself: t.conf > self.conf > self.conf`},
@@ -56,9 +59,10 @@ func TestIncludeErrors(t *testing.T) {
 		{`include "./up.conf"`, `up.conf:1:1: include of a file within itself: t.conf > up.conf > t.conf`},
 		{`include "bad.conf"`, `bad.conf:2:4: found the end of the text, expected = or : or += or { after the key "b c"`},
 		{`include "list.conf"`, `list.conf:1:1: found a list, expected an object in an included file`},
-		{`include required("no.conf")`, `t.conf:1:1: cannot include no.conf: file does not exist`},
+		{`include required("no.conf")`, `t.conf:1:1: cannot include no.conf: there is no such file`},
 		{`include ""`, `t.conf:1:1: found an empty file name, expected the file to include`},
 		{`include file("a"`, `t.conf:1:17: found the end of the text, expected the ) that closes file(`},
+		{`l = [{ include "a.conf" }]`, `t.conf:1:8: found substitutions in a file included within a list, expected none (move the include out of the list)`},
 		{`include x`, `t.conf:1:9: found x, expected a file name in quotes, file("…") or required("…") after include`},
 	} {
 		_, err := load(fsys, c.in)

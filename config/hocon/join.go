@@ -3,12 +3,13 @@ package hocon
 import "strings"
 
 // concat resolves a concatenation: all text, all lists or all objects. Parts
-// that are undefined add nothing, and with no other there is no value.
+// that are undefined add nothing, and with no other, not even white space,
+// there is no value.
 func (r *resolver) concat(sp spot, c *concat) (*Value, error) {
 	var values, found []*Value // with the gaps, and without
 	kind := String
 	for _, n := range c.parts {
-		v, err := r.value(sp, n)
+		v, err := r.beside(sp, n)
 		if err != nil {
 			return nil, err
 		}
@@ -22,7 +23,7 @@ func (r *resolver) concat(sp spot, c *concat) (*Value, error) {
 		}
 	}
 	switch {
-	case len(found) == 0:
+	case len(values) == 0:
 		return nil, nil
 	case kind > String:
 		return r.joinWhole(c.at, found)
@@ -32,7 +33,17 @@ func (r *resolver) concat(sp spot, c *concat) (*Value, error) {
 	return r.joinText(c.at, values)
 }
 
-func (r *resolver) joinText(at Origin, values []*Value) (*Value, error) {
+// beside resolves one part of a concatenation. A list among them looks back as
+// the whole does; on its own it would not.
+func (r *resolver) beside(sp spot, n node) (*Value, error) {
+	if l, ok := n.(*list); ok {
+		defer r.look(sp)()
+		return r.list(sp, l)
+	}
+	return r.value(sp, n)
+}
+
+func (r *resolver) joinText(at pos, values []*Value) (*Value, error) {
 	size := 0
 	for _, v := range values {
 		size += len(v.text)
@@ -49,7 +60,7 @@ func (r *resolver) joinText(at Origin, values []*Value) (*Value, error) {
 }
 
 // joinWhole joins lists end to end, or merges objects from left to right.
-func (r *resolver) joinWhole(at Origin, found []*Value) (*Value, error) {
+func (r *resolver) joinWhole(at pos, found []*Value) (*Value, error) {
 	out := newValue(found[0].kind, at)
 	for i, v := range found {
 		switch elems, ok := v.List(); {

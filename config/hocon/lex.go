@@ -13,19 +13,30 @@ const eof rune = -1
 // where they stand (':' is a separator after a key and text within a value),
 // so the parser asks for the piece that it expects.
 type lexer struct {
-	name, src      string
-	pos, line, col int
+	src  *source
+	text string // of src
+	pos  int    // in bytes
 }
 
-func newLexer(name, src string) lexer {
-	return lexer{name: name, src: src, line: 1, col: 1}
+func newLexer(name, text string) lexer {
+	return lexer{src: &source{name: name, text: text}, text: text}
 }
 
-func (l *lexer) here() Origin { return Origin{Name: l.name, Line: l.line, Col: l.col} }
+func (l *lexer) here() pos { return pos{l.src, int32(l.pos)} }
 
-func (l *lexer) rest() string { return l.src[l.pos:] }
+func (l *lexer) rest() string { return l.text[l.pos:] }
 
-func (l *lexer) at(prefix string) bool { return strings.HasPrefix(l.rest(), prefix) }
+func (l *lexer) at(prefix string) bool { return strings.HasPrefix(l.text[l.pos:], prefix) }
+
+// next returns the byte here, 0 at the end: enough to tell ASCII apart.
+func (l *lexer) next() byte { return byteAt(l.text, l.pos) }
+
+func byteAt(s string, i int) byte {
+	if i < len(s) {
+		return s[i]
+	}
+	return 0
+}
 
 func (l *lexer) peek() rune { return firstRune(l.rest()) }
 
@@ -33,55 +44,73 @@ func firstRune(s string) rune {
 	if s == "" {
 		return eof
 	}
+	if s[0] < utf8.RuneSelf {
+		return rune(s[0])
+	}
 	r, _ := utf8.DecodeRuneInString(s)
 	return r
 }
 
 // skip moves n bytes ahead, which must end at a character's end.
-func (l *lexer) skip(n int) {
-	for end := l.pos + n; l.pos < end; {
-		r, w := utf8.DecodeRuneInString(l.rest())
-		l.pos += w
-		l.col++
-		if r == '\n' {
-			l.line, l.col = l.line+1, 1
+func (l *lexer) skip(n int) { l.pos += n }
+
+// spaceEnd returns the index of the first byte of s, from i, that is not
+// white space within a line.
+func spaceEnd(s string, i int) int {
+	for i < len(s) {
+		switch classOf[s[i]] {
+		case aSpace:
+			i++
+		case aWide:
+			r, w := utf8.DecodeRuneInString(s[i:])
+			if !isSpace(r) {
+				return i
+			}
+			i += w
+		default:
+			return i
 		}
 	}
+	return i
 }
 
 // space skips white space within a line and returns it.
 func (l *lexer) space() string {
 	start := l.pos
-	for r := l.peek(); r != '\n' && isSpace(r); r = l.peek() {
-		l.skip(utf8.RuneLen(r))
-	}
-	return l.src[start:l.pos]
+	l.pos = spaceEnd(l.text, start)
+	return l.text[start:l.pos]
 }
-
-func (l *lexer) atComment() bool { return l.at("#") || l.at("//") }
 
 // blank skips white space, newlines and comments, and reports a newline.
 func (l *lexer) blank() (newline bool) {
-	for {
-		l.space()
-		switch {
-		case l.at("\n"):
+	i := l.pos
+	for i < len(l.text) {
+		c := l.text[i]
+		switch classOf[c] {
+		case aSpace:
+			i++
+			continue
+		case aNewline:
 			newline = true
-			l.skip(1)
-		case l.atComment():
-			l.comment()
-		default:
-			return newline
+			i++
+			continue
+		case aWide:
+			if end := spaceEnd(l.text, i); end > i {
+				i = end
+				continue
+			}
 		}
+		if c != '#' && (c != '/' || byteAt(l.text, i+1) != '/') {
+			break
+		}
+		n := strings.IndexByte(l.text[i:], '\n')
+		if n < 0 {
+			n = len(l.text) - i
+		}
+		i += n
 	}
-}
-
-func (l *lexer) comment() {
-	n := strings.IndexByte(l.rest(), '\n')
-	if n < 0 {
-		n = len(l.rest())
-	}
-	l.skip(n)
+	l.pos = i
+	return newline
 }
 
 // unexpected describes what stands here.
@@ -95,6 +124,8 @@ func (l *lexer) found() string {
 		return "the end of the text"
 	case r == '\n':
 		return "the end of the line"
+	case r == '\t':
+		return `a tab (\t within quotes)`
 	case r == '"':
 		return "a quoted text"
 	case forbidden(r) && !strings.ContainsRune("{}[]:=,#", r):
@@ -119,4 +150,34 @@ func isSpace(r rune) bool {
 // forbidden tells what the specification keeps out of unquoted text, less '@'.
 func forbidden(r rune) bool {
 	return r != eof && strings.ContainsRune("$\"{}[]:=,+#`^?!*&\\", r)
+}
+
+// The classes of bytes, for a parser that decides by one look at most of them.
+const (
+	aText    = iota // text without quotes
+	aSpace          // white space within a line
+	aNewline        // the one newline
+	aMark           // kept out of unquoted text
+	aSlash          // '/', of which two begin a comment
+	aDot            // splits a path
+	aWide           // part of a character beyond ASCII
+)
+
+var classOf = classes()
+
+func classes() (c [256]byte) {
+	for i := range c {
+		switch r := rune(i); {
+		case i >= utf8.RuneSelf:
+			c[i] = aWide
+		case r == '\n':
+			c[i] = aNewline
+		case isSpace(r):
+			c[i] = aSpace
+		case forbidden(r):
+			c[i] = aMark
+		}
+	}
+	c['/'], c['.'] = aSlash, aDot
+	return c
 }

@@ -1,6 +1,7 @@
 package hocon
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,12 @@ func (r *resolver) under(acc, older sight) (sight, error) {
 // subst resolves one substitution; nil means that it is undefined.
 func (r *resolver) subst(s *subst) (*Value, error) {
 	got, err := r.target(s, nil)
+	if errors.Is(err, errCycle) {
+		if s.optional {
+			return nil, nil
+		}
+		return nil, failure(s.at, "${%.200s} asks for the whole of what it stands in: a cycle", pathText(s.path))
+	}
 	if err != nil || got.v != nil {
 		return got.v, err
 	}
@@ -75,7 +82,7 @@ func (r *resolver) fromEnv(s *subst) *Value {
 	return out
 }
 
-func (r *resolver) variable(at Origin, name string) *Value {
+func (r *resolver) variable(at pos, name string) *Value {
 	if r.env == nil {
 		return nil
 	}
@@ -126,12 +133,12 @@ func isGap(n node) bool { s, ok := n.(*scalar); return ok && s.gap }
 
 // below looks up path below one value of a field.
 func (r *resolver) below(sp spot, n node, path []string) (sight, error) {
-	if err := r.spend(n.origin(), 1); err != nil {
+	if err := r.spend(n.place(), 1); err != nil {
 		return sight{}, err
 	}
 	switch n := n.(type) {
 	case *object:
-		if f := n.fields[path[0]]; f != nil {
+		if f := n.get(path[0]); f != nil {
 			return r.find(f, path[1:])
 		}
 		return sight{open: true}, nil

@@ -95,7 +95,7 @@ func TestInvalid(t *testing.T) {
 		{`a = [1] x`, `1:9: found text beside a list, expected two texts, two lists or two objects`},
 		{`a = {} [1]`, `1:8: found a list beside an object, expected two texts, two lists or two objects`},
 		{`include = 1`, `1:9: found =, expected a file name in quotes, file("…") or required("…") after include`},
-		{`include url("http://x")`, `1:9: found url(), expected a file: this reader includes files only`},
+		{`include url("http://x")`, `1:1: found the URL "http://x", expected a file: includes of url() are not supported, as nothing is fetched at run time`},
 		{`é = "ü" x@ = ` + "\xff", `1:14: found the byte 0xff, expected UTF-8 text`},
 		{"a = ::1", `1:5: found :, expected a value`},
 		{"a = x\x01", ``},

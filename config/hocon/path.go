@@ -5,36 +5,87 @@ import (
 	"strings"
 )
 
-// path takes a path expression: text with and without quotes, split at the
-// dots outside quotes. outer is the path that it stands within, for errors.
+// path takes a path expression and puts its elements behind those of outer:
+// text with and without quotes, split at the dots outside quotes.
 func (p *parser) path(outer []string) ([]string, error) {
+	if path := p.plainPath(outer); path != nil {
+		return path, nil
+	}
 	at := p.here()
-	b := pathBuilder{}
+	b := pathBuilder{path: outer, outer: len(outer)}
 	for {
 		gap := p.space()
-		switch {
-		case p.at(`"`):
+		if p.next() == '"' {
 			text, err := p.quoted()
 			if err != nil {
-				return nil, err
+				return outer, err
 			}
 			b.text(gap, text)
 			b.quoted = true
-		default:
-			text := p.unquoted(false, false)
-			if text == "" {
-				return b.done(p, at, outer)
-			}
-			if !b.dotted(gap, text) {
-				return nil, failure(at, "found an empty part in the key, expected a name on both sides of each dot (or quotes)")
-			}
+			continue
+		}
+		text := p.unquoted(false, false)
+		if text == "" {
+			return b.done(p, at)
+		}
+		if !b.dotted(gap, text) {
+			return outer, failure(at, "found an empty part in the key, expected a name on both sides of each dot (or quotes)")
 		}
 	}
+}
+
+// plainPath takes the common case, names with dots between them and what must
+// follow a path; nil means that something else stands here.
+func (p *parser) plainPath(path []string) []string {
+	i, begin, levels := p.pos, p.pos, 0
+	if p.next() == '"' {
+		return p.quotedPath(path)
+	}
+	for {
+		for i < len(p.text) && classOf[p.text[i]] == aText {
+			i++
+		}
+		if levels++; i == begin || levels > maxDepth {
+			return nil
+		}
+		path = append(path, p.text[begin:i])
+		if byteAt(p.text, i) != '.' {
+			break
+		}
+		i++
+		begin = i
+	}
+	if !p.endsPath(i) {
+		return nil
+	}
+	return path
+}
+
+// quotedPath takes one name in quotes, as JSON has them.
+func (p *parser) quotedPath(path []string) []string {
+	begin := p.pos + 1
+	i := begin + plainQuoted(p.text[begin:])
+	if i == begin || byteAt(p.text, i) != '"' || !p.endsPath(i+1) { // "" may be half of """
+		return nil
+	}
+	return append(path, p.text[begin:i])
+}
+
+// endsPath moves to what must follow a path, if that is next from i on.
+func (p *parser) endsPath(i int) bool {
+	i = spaceEnd(p.text, i)
+	switch byteAt(p.text, i) {
+	case '=', ':', '{', '}':
+		p.pos = i
+		return true
+	}
+	return false
 }
 
 // pathBuilder gathers the elements of a path.
 type pathBuilder struct {
 	path    []string
+	outer   int // elements that were there before
 	elem    strings.Builder
 	quoted  bool // the element has a quoted part, so it may be empty
 	started bool // something was read
@@ -71,16 +122,17 @@ func (b *pathBuilder) next() bool {
 	return true
 }
 
-func (b *pathBuilder) done(p *parser, at Origin, outer []string) ([]string, error) {
+func (b *pathBuilder) done(p *parser, at pos) ([]string, error) {
+	outer := b.path[:b.outer]
 	switch {
-	case !b.started && len(outer) > 0:
-		return nil, p.unexpected(fmt.Sprintf("a key within %.200s", pathText(outer)))
+	case !b.started && b.outer > 0:
+		return outer, p.unexpected(fmt.Sprintf("a key within %.200s", pathText(outer)))
 	case !b.started:
-		return nil, p.unexpected("a key")
+		return outer, p.unexpected("a key")
 	case !b.next():
-		return nil, failure(at, "found a dot at the end of the key, expected a name after it (or quotes)")
-	case len(b.path) > maxDepth:
-		return nil, failure(at, "nested more than %d deep", maxDepth)
+		return outer, failure(at, "found a dot at the end of the key, expected a name after it (or quotes)")
+	case len(b.path)-b.outer > maxDepth:
+		return outer, failure(at, "nested more than %d deep", maxDepth)
 	}
 	return b.path, nil
 }
@@ -91,7 +143,7 @@ func (p *parser) subst() (node, error) {
 	open := p.here()
 	p.substs++
 	p.skip(2)
-	if p.at("?") {
+	if p.next() == '?' {
 		s.optional = true
 		p.skip(1)
 	}
@@ -103,8 +155,8 @@ func (p *parser) subst() (node, error) {
 		s.envList = true
 		p.skip(2)
 	}
-	if !p.at("}") {
-		return nil, p.unexpected("the } that closes the ${ at " + open.String())
+	if p.next() != '}' {
+		return nil, p.unexpected("the } that closes the ${ at " + open.origin().String())
 	}
 	p.skip(1)
 	return s, nil

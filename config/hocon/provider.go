@@ -48,7 +48,7 @@ func checkKeys(v *Value) error {
 	}
 	for _, m := range v.members {
 		if strings.Contains(m.Key, Delim) {
-			return failure(m.At, "found a control character in the key %q", m.Key)
+			return failure(m.at, "found a control character in the key %q", m.Key)
 		}
 		if err := checkKeys(m.Value); err != nil {
 			return err

@@ -20,7 +20,7 @@ func (t *Tree) Rename(order []string, aliases map[string]string) []Renamed {
 	for _, old := range order {
 		from, to := strings.Split(old, "."), strings.Split(aliases[old], ".")
 		for _, f := range t.root.take(from) {
-			done = append(done, Renamed{Old: old, New: aliases[old], At: f.at})
+			done = append(done, Renamed{Old: old, New: aliases[old], At: f.at.origin()})
 			t.slide(to, f)
 		}
 	}
@@ -33,17 +33,17 @@ func (f *field) take(path []string) []*field {
 	var out []*field
 	for _, n := range f.stack {
 		o, ok := n.(*object)
-		if !ok || o.fields[path[0]] == nil {
+		if !ok || o.get(path[0]) == nil {
 			continue
 		}
 		if len(path) == 1 {
-			out = append(out, o.fields[path[0]])
+			out = append(out, o.get(path[0]))
 			o.drop(path[0])
 			continue
 		}
-		sub := o.fields[path[0]]
+		sub := o.get(path[0])
 		taken := sub.take(path[1:])
-		if left, ok := sub.top().(*object); ok && len(taken) > 0 && len(sub.stack) == 1 && len(left.keys) == 0 {
+		if left, ok := sub.top().(*object); ok && len(taken) > 0 && len(sub.stack) == 1 && len(left.fields) == 0 {
 			o.drop(path[0])
 		}
 		out = append(out, taken...)
@@ -52,14 +52,8 @@ func (f *field) take(path []string) []*field {
 }
 
 func (o *object) drop(key string) {
-	delete(o.fields, key)
-	kept := o.keys[:0]
-	for _, k := range o.keys {
-		if k != key {
-			kept = append(kept, k)
-		}
-	}
-	o.keys = kept
+	o.fields = slices.DeleteFunc(o.fields, func(f *field) bool { return f.key == key })
+	delete(o.index, key)
 }
 
 // slide puts the values of f at path, beneath those that stand there.
@@ -92,8 +86,8 @@ func eachSubst(nodes []node, visit func(*subst)) {
 		case *list:
 			eachSubst(n.elems, visit)
 		case *object:
-			for _, key := range n.keys {
-				eachSubst(n.fields[key].stack, visit)
+			for _, f := range n.fields {
+				eachSubst(f.stack, visit)
 			}
 		}
 	}

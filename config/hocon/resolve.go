@@ -1,12 +1,15 @@
 package hocon
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 // Resolve replaces every substitution of t. A path that the tree does not
 // hold is looked up by env (nil: nothing); a value that may look back at an
 // older one of its own field does, and a true cycle is an error.
 func (t *Tree) Resolve(env func(name string) (string, bool)) (*Value, error) {
-	r := &resolver{root: &t.root, env: env, states: map[*field]*state{}, busy: map[*object]bool{}, taint: math.MaxInt}
+	r := &resolver{root: &t.root, env: env, states: map[*field]*state{}, busy: map[node]int{}, taint: math.MaxInt}
 	v, err := r.field(&t.root)
 	if err == nil && v == nil {
 		v = newValue(Object, t.root.at)
@@ -19,9 +22,9 @@ type resolver struct {
 	root   *field
 	env    func(string) (string, bool)
 	states map[*field]*state
-	busy   map[*object]bool
-	depth  int // of fields under way
-	taint  int // the lowest depth of a field that was read only in part
+	busy   map[node]int // objects and lists under way, with the depth
+	depth  int          // of fields under way
+	taint  int          // the lowest depth of a field that was read only in part
 	work   int
 }
 
@@ -43,7 +46,7 @@ func (r *resolver) state(f *field) *state {
 }
 
 // spend counts steps, so that no input takes more than its share of time.
-func (r *resolver) spend(at Origin, steps int) error {
+func (r *resolver) spend(at pos, steps int) error {
 	if r.work += steps; r.work > maxWork {
 		return failure(at, "substitutions that take more than %d steps", maxWork)
 	}
@@ -54,6 +57,11 @@ func (r *resolver) spend(at Origin, steps int) error {
 // under way only the older ones are seen, and then nothing that depends on
 // them may be kept.
 func (r *resolver) field(f *field) (*Value, error) {
+	if len(f.stack) == 1 {
+		if n, ok := f.stack[0].(*scalar); ok {
+			return r.value(spot{}, n)
+		}
+	}
 	s := r.state(f)
 	if s.done && s.limit == len(f.stack) {
 		return s.value, nil
@@ -95,56 +103,80 @@ type spot struct {
 	k int
 }
 
-// value resolves n, which stands at sp; nil means that it is undefined.
+// value resolves n, which stands at sp; nil means that it is undefined. With a
+// spot of no field nothing looks back.
 func (r *resolver) value(sp spot, n node) (*Value, error) {
-	if err := r.spend(n.origin(), 1); err != nil {
+	if err := r.spend(n.place(), 1); err != nil {
 		return nil, err
 	}
 	switch n := n.(type) {
 	case *scalar:
-		return scalarValue(n.kind, n.at, n.text), nil
+		return scalarValue(n.kind, n.place(), n.text), nil
 	case *object:
 		return r.object(n)
+	case *list:
+		return r.list(spot{}, n)
 	case *concat:
 		return r.concat(sp, n)
 	}
 	defer r.look(sp)()
-	if l, ok := n.(*list); ok {
-		return r.list(sp, l)
-	}
 	return r.subst(n.(*subst))
 }
 
 // look hides the values at sp and above it, until undo.
 func (r *resolver) look(sp spot) (undo func()) {
+	if sp.f == nil {
+		return func() {}
+	}
 	s := r.state(sp.f)
 	old := *s
 	s.limit, s.depth = sp.k, r.depth
 	return func() { s.limit, s.depth = old.limit, old.depth }
 }
 
-func (r *resolver) object(o *object) (*Value, error) {
-	if r.busy[o] {
-		return nil, failure(o.at, "a substitution within this object asks for the whole of it: a cycle")
+// errCycle is in the error of a substitution that asks for the whole of an
+// object or list that it stands in.
+var errCycle = errors.New("a cycle")
+
+// begin marks an object or list as under way. Whoever comes back to it has
+// found a cycle, and what follows from that holds for this one way here.
+func (r *resolver) begin(n node) (end func(), err error) {
+	if depth, busy := r.busy[n]; busy {
+		r.taint = min(r.taint, depth)
+		return nil, errCycle
 	}
-	r.busy[o] = true
-	defer delete(r.busy, o)
+	r.busy[n] = r.depth
+	return func() { delete(r.busy, n) }, nil
+}
+
+func (r *resolver) object(o *object) (*Value, error) {
+	end, err := r.begin(o)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	out := newValue(Object, o.at)
-	for _, key := range o.keys {
-		f := o.fields[key]
+	out.members = make([]Member, 0, len(o.fields))
+	for _, f := range o.fields {
 		v, err := r.field(f)
 		if err != nil {
 			return nil, err
 		}
 		if v != nil {
-			out.add(Member{Key: key, At: f.at, Value: v})
+			out.add(Member{Key: f.key, Value: v, at: f.at})
 		}
 	}
 	return out, r.fits(out)
 }
 
 func (r *resolver) list(sp spot, l *list) (*Value, error) {
+	end, err := r.begin(l)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	out := newValue(List, l.at)
+	out.list = make([]*Value, 0, len(l.elems))
 	for _, n := range l.elems {
 		v, err := r.value(sp, n)
 		if err != nil {

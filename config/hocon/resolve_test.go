@@ -48,8 +48,8 @@ func TestSubstitutionErrors(t *testing.T) {
 b = x${no.such}`, `2:6: ${no.such} is not set, or only by itself (${?no.such} may be missing)`},
 		{`a = ${a}`, `1:5: ${a} is not set, or only by itself (${?a} may be missing)`},
 		{`a = ${b}, b = ${a}`, `1:15: ${a} is not set, or only by itself (${?a} may be missing)`},
-		{`a = { b = ${a} }`, `1:5: a substitution within this object asks for the whole of it: a cycle`},
-		{`a = { b = ${c} }, c = ${a}`, `1:5: a substitution within this object asks for the whole of it: a cycle`},
+		{`a = { b = ${a} }`, `1:11: ${a} asks for the whole of what it stands in: a cycle`},
+		{`a = { b = ${c} }, c = ${a}`, `1:23: ${a} asks for the whole of what it stands in: a cycle`},
 		{`a = ${s} {x = 1}, s = text`, `1:10: found an object beside text, expected two texts, two lists or two objects`},
 		{`a = ${s.x}, s = text`, `1:5: ${s.x} is not set, or only by itself (${?s.x} may be missing)`},
 	} {
@@ -80,8 +80,8 @@ func TestOrigins(t *testing.T) {
 		want string
 	}{
 		{v.Get("a", "b").Origin(), "t.conf:2:7"},
-		{v.Get("a").Members()[0].At, "t.conf:2:3"},
-		{v.Get("a").Members()[1].At, "t.conf:2:2"},
+		{v.Get("a").Members()[0].Origin(), "t.conf:2:3"},
+		{v.Get("a").Members()[1].Origin(), "t.conf:2:2"},
 		{v.Get("a", "c").Origin(), "t.conf:2:8"},
 		{elems[1].Get("d").Origin(), "t.conf:3:8"},
 	} {

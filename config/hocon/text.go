@@ -11,42 +11,61 @@ import (
 // says that text stands directly before it, so that it may begin with ':'.
 func (l *lexer) unquoted(value, joined bool) string {
 	start := l.pos
-	for {
-		r := l.peek()
-		switch {
-		case r == ':' && value && (joined || l.pos > start) && l.colonIsText():
-			l.colon()
-		case r == '+' && value && beginsExponent(l.src[start:l.pos]):
-			l.skip(1)
-		case r == eof || forbidden(r) || isSpace(r) || l.at("//"):
-			return l.src[start:l.pos]
+	for i := start; ; {
+		c := byteAt(l.text, i)
+		switch class := classOf[c]; {
+		case i >= len(l.text), class == aSpace, class == aNewline, class == aSlash && byteAt(l.text, i+1) == '/':
+			l.pos = i
+			return l.text[start:i]
+		case class == aWide:
+			r, w := utf8.DecodeRuneInString(l.text[i:])
+			if isSpace(r) {
+				l.pos = i
+				return l.text[start:i]
+			}
+			i += w
+		case class != aMark:
+			i++
 		default:
-			l.skip(utf8.RuneLen(r))
+			n := markIsText(l.text, start, i)
+			if c == ':' && (!value || !joined && i == start) {
+				n = 0
+			}
+			if n == 0 {
+				l.pos = i
+				return l.text[start:i]
+			}
+			i += n
 		}
 	}
 }
 
-// beginsExponent tells whether text is a number up to the e of 1e+6.
-func beginsExponent(text string) bool {
-	if len(text) < 2 || len(text) > maxDigits {
-		return false
+// markIsText returns how many bytes from i, which is kept out of unquoted
+// text, belong to the text that begins at start nevertheless.
+func markIsText(s string, start, i int) int {
+	switch {
+	case s[i] == ':' && colonIsText(s[i+1:]):
+		if strings.HasPrefix(s[i+1:], "//") {
+			return 3
+		}
+		return 1
+	case s[i] == '+':
+		// The sign of an exponent, as in 1e+6.
+		end := start
+		for end < len(s) && strings.IndexByte("0123456789eE+-.", s[end]) >= 0 {
+			end++
+		}
+		if end > i && isNumber(s[start:end]) {
+			return end - i
+		}
 	}
-	last := len(text) - 1
-	return (text[last] == 'e' || text[last] == 'E') && isNumber(text[:last])
+	return 0
 }
 
-// colonIsText tells whether text goes on right after the colon here.
-func (l *lexer) colonIsText() bool {
-	next := l.rest()[1:]
-	r := firstRune(next)
-	return r == ':' || strings.HasPrefix(next, "${") || r != eof && !forbidden(r) && !isSpace(r)
-}
-
-func (l *lexer) colon() {
-	l.skip(1)
-	if l.at("//") {
-		l.skip(2)
-	}
+// colonIsText tells whether text goes on with s, right after a colon.
+func colonIsText(s string) bool {
+	r := firstRune(s)
+	return r == ':' || strings.HasPrefix(s, "${") || r != eof && !forbidden(r) && !isSpace(r)
 }
 
 // quoted takes a text in double or triple quotes; the lexer stands at it.
@@ -58,24 +77,36 @@ func (l *lexer) quoted() (string, error) {
 	l.skip(1)
 	var b strings.Builder
 	for {
-		n := strings.IndexFunc(l.rest(), func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
-		if n < 0 {
-			n = len(l.rest())
-		}
-		b.WriteString(l.rest()[:n])
+		n := plainQuoted(l.rest())
+		piece := l.rest()[:n]
 		l.skip(n)
-		switch l.peek() {
+		switch l.next() {
 		case '"':
 			l.skip(1)
+			if b.Len() == 0 {
+				return piece, nil
+			}
+			b.WriteString(piece)
 			return b.String(), nil
 		case '\\':
+			b.WriteString(piece)
 			if err := l.escape(&b); err != nil {
 				return "", err
 			}
 		default:
-			return "", failure(l.here(), "found %s, expected the closing quote of the text at %s", l.found(), open)
+			return "", failure(l.here(), "found %s, expected the closing quote of the text at %s", l.found(), open.origin())
 		}
 	}
+}
+
+// plainQuoted returns how much of s may stand within quotes as it is.
+func plainQuoted(s string) int {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c == '"' || c == '\\' || c < ' ' {
+			return i
+		}
+	}
+	return len(s)
 }
 
 func (l *lexer) triple() (string, error) {
@@ -91,7 +122,49 @@ func (l *lexer) triple() (string, error) {
 	}
 	text := l.rest()[3:n]
 	l.skip(n + 3)
-	return text, nil
+	return block(text), nil
+}
+
+// block takes the indentation away from a text that begins with ~ and a new
+// line: what all lines have that are not blank. A ~ at its end goes too, and
+// alone on its line takes only the line's white space with it. Any other text
+// is as it was written.
+func block(text string) string {
+	body, ok := strings.CutPrefix(text, "~\n")
+	if !ok {
+		if body, ok = strings.CutPrefix(text, "~\r\n"); !ok {
+			return text
+		}
+	}
+	if body, ok = strings.CutSuffix(body, "~"); ok {
+		if i := strings.LastIndexByte(body, '\n') + 1; strings.Trim(body[i:], " \t") == "" {
+			body = body[:i]
+		}
+	}
+	lines := strings.SplitAfter(body, "\n")
+	indent, known := "", false
+	for _, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		own := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		if !known {
+			indent, known = own, true
+		}
+		for !strings.HasPrefix(own, indent) {
+			indent = indent[:len(indent)-1]
+		}
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		if rest, ok := strings.CutPrefix(line, indent); ok {
+			line = rest
+		} else {
+			line = strings.TrimLeft(line, " \t") // blank, and shorter
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 const escapes = `""\\//` + "b\bf\fn\nr\rt\t"

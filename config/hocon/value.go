@@ -28,11 +28,11 @@ func (k Kind) String() string {
 // there; of its methods it has only Get.
 type Value struct {
 	kind    Kind
-	at      Origin
+	at      pos
 	text    string
 	list    []*Value
 	members []Member
-	index   map[string]int // into members, by key
+	index   map[string]int // into members, by key; nil while there are few
 	size    int            // bytes when written out, near enough
 	depth   int
 }
@@ -40,15 +40,18 @@ type Value struct {
 // Member is one key of an object.
 type Member struct {
 	Key   string
-	At    Origin // of the key
 	Value *Value
+	at    pos
 }
+
+// Origin returns the place of the key.
+func (m Member) Origin() Origin { return m.at.origin() }
 
 // Kind returns the type of v.
 func (v *Value) Kind() Kind { return v.kind }
 
 // Origin returns the place where v was written.
-func (v *Value) Origin() Origin { return v.at }
+func (v *Value) Origin() Origin { return v.at.origin() }
 
 // Text returns a scalar as it was written, without quotes; "" for others.
 func (v *Value) Text() string { return v.text }
@@ -63,8 +66,8 @@ func (v *Value) Get(path ...string) *Value {
 		if v == nil {
 			return nil
 		}
-		i, ok := v.index[key]
-		if !ok {
+		i := v.find(key)
+		if i < 0 {
 			return nil
 		}
 		v = v.members[i].Value
@@ -113,27 +116,45 @@ func (v *Value) plain() any {
 	return nil
 }
 
+// find returns the index of a key, or -1.
+func (v *Value) find(key string) int {
+	if v.index != nil {
+		if i, ok := v.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range v.members {
+		if v.members[i].Key == key {
+			return i
+		}
+	}
+	return -1
+}
+
 func (v *Value) add(m Member) {
-	if i, ok := v.index[m.Key]; ok {
+	v.depth = max(v.depth, m.Value.depth+1)
+	if i := v.find(m.Key); i >= 0 {
 		v.size += m.Value.size - v.members[i].Value.size
 		v.members[i] = m
-	} else {
-		v.index[m.Key] = len(v.members)
-		v.members = append(v.members, m)
-		v.size += len(m.Key) + m.Value.size
+		return
 	}
-	v.depth = max(v.depth, m.Value.depth+1)
+	v.size += len(m.Key) + m.Value.size
+	v.members = append(v.members, m)
+	switch {
+	case v.index != nil:
+		v.index[m.Key] = len(v.members) - 1
+	case len(v.members) > few:
+		v.index = make(map[string]int, cap(v.members))
+		for i := range v.members {
+			v.index[v.members[i].Key] = i
+		}
+	}
 }
 
-func newValue(kind Kind, at Origin) *Value {
-	v := &Value{kind: kind, at: at, size: 16}
-	if kind == Object {
-		v.index = map[string]int{}
-	}
-	return v
-}
+func newValue(kind Kind, at pos) *Value { return &Value{kind: kind, at: at, size: 16} }
 
-func scalarValue(kind Kind, at Origin, text string) *Value {
+func scalarValue(kind Kind, at pos, text string) *Value {
 	v := newValue(kind, at)
 	v.text = text
 	v.size += len(text)

@@ -225,6 +225,10 @@ func (n *Node) refusedBy(e *RefusedError) {
 			n.observeStamp(x.Stamp)
 		}
 		n.members.Merge(n.now(), e.Entries)
+	} else if e.Code == wire.RefuseFenced && !n.cluster.IsZero() && !n.left && !n.opts.Form.RejoinAfterLeave {
+		n.left = true // it stays in its own cluster and knocks no more
+		n.markDirty()
+		n.log.Warn("this node was removed from the cluster that it would merge with; `muster cluster join` on it lets it in again", "by", e.Name)
 	}
 	if e.Code != wire.RefuseRedundant && e.Code != wire.RefuseBusy && !n.quiet.hush(string(e.Name), n.now()) {
 		n.log.Warn("refused", "by", e.Name, "reason", e.Text)

@@ -20,6 +20,17 @@ var slices = []slice{
 		steps: [][]string{{"make", "fuzz", "FUZZTIME=60s"}},
 	},
 	{
+		name:  "hocon",
+		about: "ten minutes of any text for the parser of configurations, less for its parts and for the schema, and its speed",
+		steps: [][]string{
+			{"go", "test", "-run", "^$", "-bench", "Parse", "-benchtime", "3s", "./config/hocon"},
+			{"go", "test", "-run", "^$", "-fuzz", "^FuzzParse$", "-fuzztime", "10m", "-fuzzminimizetime", "5s", "./config/hocon"},
+			{"go", "test", "-run", "^$", "-fuzz", "^FuzzSetting$", "-fuzztime", "3m", "-fuzzminimizetime", "5s", "./config/hocon"},
+			{"go", "test", "-run", "^$", "-fuzz", "^FuzzProperties$", "-fuzztime", "3m", "-fuzzminimizetime", "5s", "./config/hocon"},
+			{"go", "test", "-run", "^$", "-fuzz", "^FuzzLoad$", "-fuzztime", "5m", "-fuzzminimizetime", "5s", "./config"},
+		},
+	},
+	{
 		name:  "repeat",
 		about: "every test five times over, in random order, and once more on one processor",
 		steps: [][]string{

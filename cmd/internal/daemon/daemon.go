@@ -33,7 +33,9 @@ type Options struct {
 	Environ []string
 	Version string
 	Ready   func(line string) // called once, when the node serves
-	Log     io.Writer
+	// Reload loads the configuration again, as Config was; nil: never.
+	Reload func() (*config.Config, error)
+	Log    io.Writer
 }
 
 // daemon is a node with everything around it. close undoes what open did, in
@@ -42,6 +44,7 @@ type daemon struct {
 	opts   Options
 	conf   *config.Config
 	log    *slog.Logger
+	level  slog.LevelVar
 	id     identity
 	key    wire.Key
 	dir    *node.DataDir
@@ -87,11 +90,10 @@ func (d *daemon) close() (err error) {
 }
 
 func (d *daemon) openLog() error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(d.conf.Log.Level)); err != nil {
-		return fmt.Errorf("log.level: %w", err)
+	if err := d.setLevel(d.conf); err != nil {
+		return err
 	}
-	ho := &slog.HandlerOptions{Level: level}
+	ho := &slog.HandlerOptions{Level: &d.level}
 	d.log = slog.New(slog.NewTextHandler(d.opts.Log, ho))
 	if d.conf.Log.Format == "json" {
 		d.log = slog.New(slog.NewJSONHandler(d.opts.Log, ho))
@@ -193,7 +195,7 @@ func (d *daemon) openBroker() (err error) {
 	}
 	d.later(func() error { d.mqtt.close(); return nil })
 	for _, closed := range d.mqtt.closed {
-		d.log.Warn("listener stays closed: it is not on loopback, and nothing asks its clients who they are", "listener", closed)
+		d.log.Warn("listener stays closed", "listener", closed)
 	}
 	return nil
 }

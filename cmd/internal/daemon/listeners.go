@@ -24,13 +24,16 @@ type listeners struct {
 }
 
 // listen opens the configured listeners. One that is not on loopback stays
-// closed without a written waiver, since nothing asks clients who they are.
+// closed without a written waiver, since nothing asks clients who they are;
+// one with TLS or over WebSocket, since this version has neither.
 func listen(c *config.Config) (l listeners, err error) {
 	for _, k := range c.Listeners {
 		switch {
 		case !k.Enable:
+		case k.Kind != "tcp":
+			l.closed = append(l.closed, fmt.Sprintf("%s (%s)", k.Bind, whyClosed(k)))
 		case !loopback(k.Bind) && !k.AllowAnonymous:
-			l.closed = append(l.closed, fmt.Sprintf("%s (set %s.allow_anonymous = true to let anybody in)", k.Bind, key(k)))
+			l.closed = append(l.closed, fmt.Sprintf("%s (set %s.allow_anonymous = true to let anybody in)", k.Bind, k.Path()))
 		default:
 			ln, err := net.Listen("tcp", k.Bind)
 			if err != nil {
@@ -43,8 +46,18 @@ func listen(c *config.Config) (l listeners, err error) {
 	return l, nil
 }
 
-// key is where a listener stands in the configuration.
-func key(k config.Listener) string { return "listeners.tcp." + k.ID }
+// whyClosed tells why a listener of a kind that is not built stays closed, and
+// what is missing besides.
+func whyClosed(k config.Listener) string {
+	why := k.Path() + ": this version has no listeners over WebSocket"
+	if k.Kind != "ws" {
+		why = k.Path() + ": this version has no listeners with TLS"
+		if k.CertFile == "" {
+			why += ", and " + k.Path() + ".ssl_options.certfile is not set"
+		}
+	}
+	return why
+}
 
 // reason is the system's word in err, without the operation and the addresses
 // that the caller names better.
@@ -63,9 +76,9 @@ func reason(err error) error {
 func listenError(k config.Listener, err error) error {
 	_, port, _ := net.SplitHostPort(k.Bind)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %s is in use: stop what listens there, or set %s.bind to another one", port, key(k))
+		return fmt.Errorf("port %s is in use: stop what listens there, or set %s.bind to another one", port, k.Path())
 	}
-	return fmt.Errorf("%s.bind = %s: %w: set it to an address of this machine", key(k), k.Bind, reason(err))
+	return fmt.Errorf("%s.bind = %s: %w: set it to an address of this machine", k.Path(), k.Bind, reason(err))
 }
 
 func (l listeners) close() {

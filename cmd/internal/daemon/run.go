@@ -36,6 +36,7 @@ func (g *group) start(f func() error) {
 // stays until close: who sees it gone may start the node again.
 func (d *daemon) run(ctx context.Context) error {
 	front := &group{stop: d.stop}
+	front.start(func() error { return d.reload(ctx) })
 	for _, l := range d.mqtt.open {
 		front.start(func() error {
 			if err := d.broker.Serve(ctx, l.ln, l.opts); !errors.Is(err, mqtt.ErrClosed) {
