@@ -14,7 +14,7 @@ import (
 )
 
 // maxTail bounds the output of a step that its report keeps, in bytes.
-const maxTail = 8 << 10
+const maxTail = 32 << 10
 
 // run executes the steps of a slice until one fails and returns the report as
 // Markdown. The output of the steps goes to out as well.
@@ -51,6 +51,7 @@ func step(ctx context.Context, root string, argv []string, out io.Writer) (strin
 	var kept tail
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=--no-print-directory")
 	cmd.Stdout = io.MultiWriter(out, &kept)
 	cmd.Stderr = cmd.Stdout
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -50,7 +50,7 @@ var slices = []slice{
 	{
 		name:  "chaos",
 		about: "thousands of seeds of kills, restarts, cuts, joins and leaves on virtual time",
-		steps: [][]string{{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=25m", "-run=Chaos", "./core/node", "./core/membership"}},
+		steps: [][]string{{"env", "MUSTER_PROVE=1", "go", "test", "-count=1", "-timeout=25m", "-run=Chaos", "./core/node", "./core/membership"}},
 	},
 	{
 		name:  "race",
