@@ -129,7 +129,7 @@ func (n *Node) forms() {
 		if next.IsZero() {
 			next = n.now().Add(time.Minute)
 		}
-		timer.Reset(max(next.Sub(n.now()), 0))
+		timer.Reset(max(next.Sub(n.now()), minTick))
 		select {
 		case <-n.ctx.Done():
 			return
