@@ -1,6 +1,9 @@
 package node
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/muster-mqtt/muster/core"
@@ -50,4 +53,40 @@ func (c *counters) counts() []core.Count {
 		{Name: "cluster_merges_total", Value: c.clusterMerges.Load()},
 		{Name: "data_dir_save_errors_total", Value: c.saveErrors.Load()},
 	}
+}
+
+// Counters returns what this node counts.
+func (n *Node) Counters() []core.Count {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := append(n.count.counts(), n.members.Counts()...)
+	out = append(out, n.table.Counts()...)
+	out = append(out, core.Count{Name: "subscribe_visibility_timeouts_total", Reason: "slow_peer", Value: n.visible.timeouts})
+	return append(out, n.copyCounts()...)
+}
+
+// copyCounts adds up the counters of the copies of all peers, those of peers
+// that are gone included: a counter never falls.
+func (n *Node) copyCounts() (out []core.Count) {
+	sum := maps.Clone(n.retired)
+	for _, p := range n.peers {
+		sum.add(p.copy.Counts())
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(sum), compareCounts) {
+		out = append(out, core.Count{Name: key.Name, Reason: key.Reason, Value: sum[key]})
+	}
+	return out
+}
+
+// counted sums counters by name and reason; its keys have no value.
+type counted map[core.Count]uint64
+
+func (s counted) add(counts []core.Count) {
+	for _, c := range counts {
+		s[core.Count{Name: c.Name, Reason: c.Reason}] += c.Value
+	}
+}
+
+func compareCounts(a, b core.Count) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
 }

@@ -101,6 +101,7 @@ type Node struct {
 	members  *membership.State
 	table    *replica.Table
 	peers    map[core.UID]*peer
+	retired  counted             // of the copies of peers that are gone
 	bases    map[core.UID]uint64 // where lanes to nodes that are no peers yet will start
 	visible  visibility
 	form     formation
@@ -129,7 +130,7 @@ func New(o Options) (*Node, error) {
 	o = o.withDefaults()
 	n := &Node{
 		opts: o, log: o.Logger, subs: newSubs(), routes: route.NewTable(),
-		peers: map[core.UID]*peer{}, bases: map[core.UID]uint64{}, quiet: hushed{}, rand: o.Rand,
+		peers: map[core.UID]*peer{}, bases: map[core.UID]uint64{}, retired: counted{}, quiet: hushed{}, rand: o.Rand,
 		dirty: make(chan struct{}, 1), formed: make(chan struct{}),
 		encodeBufs: sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }},
 	}

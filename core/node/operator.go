@@ -241,14 +241,6 @@ func (n *Node) Members() []core.Member {
 	return n.members.Members()
 }
 
-// Counters returns what this node counts.
-func (n *Node) Counters() []core.Count {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	out := append(n.count.counts(), n.members.Counts()...)
-	return append(out, core.Count{Name: "subscribe_visibility_timeouts_total", Reason: "slow_peer", Value: n.visible.timeouts})
-}
-
 // SetAutoclean changes how long a member is down before it is forgotten
 // (cluster.autoclean); 0 = never.
 func (n *Node) SetAutoclean(d time.Duration) {

@@ -76,6 +76,7 @@ func (n *Node) dropPeer(uid core.UID) {
 	if p == nil {
 		return
 	}
+	n.retired.add(p.copy.Counts())
 	n.routes.SetLive(p.slot, false)
 	for key := range p.copy.Rows() {
 		if k, err := wire.ParseKey(key); err == nil && k.Kind == wire.RowRoute {
