@@ -40,7 +40,7 @@ func listen(c *config.Config) (l listeners, err error) {
 				l.close()
 				return listeners{}, listenError(k, err)
 			}
-			l.open = append(l.open, openListener{ln: ln, opts: mqtt.ListenerOptions{ID: k.ID, MaxConnections: k.MaxConnections}})
+			l.open = append(l.open, openListener{ln: ln, opts: mqtt.ListenerOptions{ID: k.Kind + "." + k.ID, MaxConnections: k.MaxConnections}})
 		}
 	}
 	return l, nil
