@@ -153,7 +153,11 @@ func TestKilledNodeLeavesNoPlugin(t *testing.T) {
 // notices.
 func TestKilledPlugin(t *testing.T) {
 	nodes := cluster(t, 3, "")
-	before := nodes[1].get("/v1/members")
+	before := ""
+	until(t, 5*time.Second, "the records of all members", func() bool {
+		before = nodes[1].get("/v1/members")
+		return strings.Count(before, `"joined"`) == len(nodes)
+	})
 	sub, pub := nodes[2].connect("sub").sub("x"), nodes[0].connect("pub")
 	for i := range trials(2, 8) {
 		p := nodes[0].readyPlugin(0)

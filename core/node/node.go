@@ -197,6 +197,7 @@ func (n *Node) Run(ctx context.Context) error {
 		n.start(func() { n.discovers(i) })
 	}
 	<-ctx.Done()
+	n.awaitLinks()
 	n.sayBye(membership.ByeStop)
 	n.stop()
 	err := n.opts.Transport.Close()
@@ -212,6 +213,36 @@ func (n *Node) start(f func()) {
 		defer n.wg.Done()
 		f()
 	}()
+}
+
+// Waiting for links before a good-bye.
+const (
+	linksWait = 300 * time.Millisecond
+	linksLook = 10 * time.Millisecond
+)
+
+// awaitLinks waits a little until every alive member has a link, so that one
+// whose link is just being replaced hears the good-bye too.
+func (n *Node) awaitLinks() {
+	look := time.NewTicker(linksLook)
+	defer look.Stop()
+	for range linksWait / linksLook {
+		if n.allLinked() {
+			return
+		}
+		<-look.C
+	}
+}
+
+func (n *Node) allLinked() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for uid, p := range n.peers {
+		if state, _ := n.members.StateOf(uid); state == core.Alive && p.link == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // sayBye ends every link in order, telling why.

@@ -22,6 +22,7 @@ type outLane struct {
 	gone   bool          // the peer is no member any more
 	failed bool          // the peer is not live: nobody is to wait for it
 	quiet  int           // echoes in a row without an acknowledgement of what is under way
+	first  uint64        // the sequence that the lane began with
 	stuck  uint64        // the base at the last echo
 	link   *link         // whose writer may take frames: never that of a former link
 	wake   func()

@@ -45,6 +45,7 @@ func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
 	o.After = n.laneBase(uid) - 1
 	delete(n.bases, uid)
 	p.out = newOutLane(o, p.wake)
+	p.out.first = o.After + 1
 	n.peers[uid] = p
 	n.lanes[slot].Store(p.out)
 	n.routes.SetFlood(slot, true)

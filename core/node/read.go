@@ -70,6 +70,9 @@ func (n *Node) receiveControl(l *link, body []byte) error {
 	n.mu.Lock()
 	defer n.release()
 	if l.peer.link != l {
+		if bye, ok := f.(wire.Bye); ok { // a good-bye counts on a link that is being replaced too
+			n.bye(l, bye)
+		}
 		return nil // on its way out
 	}
 	return n.control(l.peer, f)
@@ -84,10 +87,7 @@ func (n *Node) control(p *peer, f wire.Frame) error {
 		n.members.Echo(n.now(), p.uid)
 		p.out.echoed()
 	case wire.Bye:
-		n.log.Info("peer says good-bye", "peer", p.name, "leaves", f.Kind == membership.ByeLeave)
-		p.link.end()
-		n.detach(p)
-		n.members.Bye(n.now(), n.stamp(), p.uid, f.Kind)
+		n.bye(p.link, f)
 	case wire.Entries:
 		n.members.Merge(n.now(), n.credible(f.Entries))
 	case wire.Moved:
@@ -103,6 +103,21 @@ func (n *Node) control(p *peer, f wire.Frame) error {
 		return n.tableFrame(p, f)
 	}
 	return nil
+}
+
+// bye takes a good-bye, unless the node that said it has started anew since.
+func (n *Node) bye(l *link, f wire.Bye) {
+	p := l.peer
+	l.end()
+	if n.peers[p.uid] != p || p.link != nil && p.link.inc > l.inc {
+		return
+	}
+	n.log.Info("peer says good-bye", "peer", p.name, "leaves", f.Kind == membership.ByeLeave)
+	if p.link != nil {
+		p.link.end()
+	}
+	n.detach(p)
+	n.members.Bye(n.now(), n.stamp(), p.uid, f.Kind)
 }
 
 // tableFrame takes a frame of the replicated tables.

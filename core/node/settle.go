@@ -151,10 +151,15 @@ func (n *Node) objection(c *conn, theirs wire.Welcome, operator bool, before cor
 }
 
 // sameLane reports whether the lane to a node is still the one that our
-// welcome spoke of.
+// welcome spoke of. One that began meanwhile, on another connection, began
+// where that welcome said.
 func (n *Node) sameLane(c *conn) bool {
-	if p := n.peers[c.who.UID]; p != nil || c.lane != nil {
+	p := n.peers[c.who.UID]
+	switch {
+	case c.lane != nil:
 		return p != nil && p.out == c.lane
+	case p != nil:
+		return p.out.first == c.base
 	}
 	return n.bases[c.who.UID] == c.base
 }
