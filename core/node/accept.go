@@ -24,6 +24,9 @@ func (n *Node) accept() {
 	for {
 		tl, err := n.opts.Transport.Accept(n.ctx)
 		if err != nil {
+			n.mu.Lock()
+			n.deaf = true
+			n.mu.Unlock()
 			return
 		}
 		h := &pendingHello{tl: tl, host: hostOf(tl.Info().Remote)}

@@ -111,6 +111,7 @@ type Node struct {
 	timer    *time.Timer
 	timerAt  time.Time
 	stopping bool
+	deaf     bool // the transport is closed
 
 	saving  sync.Mutex    // held before mu
 	dirty   chan struct{} // Saved has changed
@@ -238,6 +239,9 @@ func (n *Node) allLinked() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for uid, p := range n.peers {
+		if n.deaf {
+			break
+		}
 		if state, _ := n.members.StateOf(uid); state == core.Alive && p.link == nil {
 			return false
 		}
