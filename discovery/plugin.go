@@ -11,6 +11,11 @@ import (
 // VersionedPlugins on both sides.
 const ContractVersion = 1
 
+// ContractMinor is the newest minor version of it that this package speaks: 0
+// is the first. A later one adds fields, calls and capabilities that the other
+// side may not know, and changes nothing (proto/v1/HISTORY.md).
+const ContractMinor = 0
+
 // PluginName is what a host dispenses; the result is a *Client.
 const PluginName = "discovery"
 

@@ -71,6 +71,10 @@ type Info struct {
 	ConfigSchema    json.RawMessage // JSON Schema of the configuration
 	SecretPaths     []string        // dotted, never shown
 	NeedsClusterKey bool            // Setup.ClusterKey is wanted
+	// MinorMin and MinorMax are the minor versions of the contract that the
+	// plugin can work with. Serve fills in MinorMax; MinorMin is for a plugin
+	// that needs more of its host than minor version 0 has.
+	MinorMin, MinorMax uint32
 	// RestartToReload: a second configuration needs a new process. Otherwise
 	// the Factory is called again and, if it succeeds, its Strategy replaces
 	// the old one.

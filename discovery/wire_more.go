@@ -29,6 +29,7 @@ func infoToWire(i Info) *v1.GetInfoResponse {
 	out := &v1.GetInfoResponse{
 		Name: i.Name, Version: i.Version, ConfigSchema: i.ConfigSchema,
 		SecretPaths: i.SecretPaths, NeedsClusterKey: i.NeedsClusterKey,
+		ContractMinorMin: i.MinorMin, ContractMinorMax: max(i.MinorMin, ContractMinor),
 	}
 	for _, c := range i.Capabilities {
 		out.Capabilities = append(out.Capabilities, v1.Capability(c))
@@ -42,6 +43,7 @@ func infoFromWire(w *v1.GetInfoResponse) Info {
 		Name: clean(w.GetName(), maxText), Version: clean(w.GetVersion(), maxText),
 		ConfigSchema: w.GetConfigSchema(), SecretPaths: cleanAll(w.GetSecretPaths()),
 		NeedsClusterKey: w.GetNeedsClusterKey(),
+		MinorMin:        w.GetContractMinorMin(), MinorMax: w.GetContractMinorMax(),
 	}
 	for _, c := range w.GetCapabilities() {
 		if c >= v1.Capability(CanWatch) && c <= v1.Capability(CanClaim) {

@@ -33,6 +33,7 @@ func TestInfoAndSelfCrossTheWire(t *testing.T) {
 	info := Info{
 		Name: "etcd", Version: "1", Capabilities: []Capability{CanWatch, CanRegister, CanClaim},
 		ConfigSchema: []byte(`{}`), SecretPaths: []string{"password", "ssl.key"}, NeedsClusterKey: true,
+		MinorMin: 2, MinorMax: 2,
 	}
 	if diff := cmp.Diff(info, infoFromWire(overWire(t, infoToWire(info), &v1.GetInfoResponse{}))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -22,6 +22,7 @@ const (
 	Restarting State = "restarting" // dead, a delay runs
 	Broken     State = "broken"     // died too often, a long delay runs
 	Refused    State = "refused"    // its configuration is wrong; see Enable
+	Disabled   State = "disabled"   // by an operator, until Enable
 	Stopped    State = "stopped"    // Run has returned
 )
 
@@ -42,6 +43,14 @@ type Status struct {
 	Candidates int       // of that answer
 	Warnings   []string  // of that answer
 	LogDropped uint64    // lines of its output that were not logged
+
+	Capabilities []discovery.Capability // as the plugin said last
+	Watching     bool                   // a watch is open
+	Health       discovery.Health       // as the plugin said last
+	HealthAt     time.Time              // zero: never
+	// Registered tells of the node's own entry at the backend, as far as the
+	// host knows: the plugin's word, or that of the last Register.
+	Registered discovery.Registration
 }
 
 // Host runs one plugin. Its methods may be called concurrently.
@@ -51,6 +60,7 @@ type Host struct {
 	running atomic.Bool
 	suspect chan *session // did not answer in time
 	enable  chan struct{}
+	disable chan struct{}
 	down    teller // of Run alone
 
 	mu      sync.Mutex
@@ -58,6 +68,8 @@ type Host struct {
 	trouble teller   // of the answers
 	session *session // while Ready
 	changed chan struct{}
+	listed  bool          // the node is to be registered
+	relist  chan struct{} // listed has changed
 }
 
 // New returns a Host for a plugin, which Run starts. It fails only for
@@ -71,6 +83,8 @@ func New(o Options) (*Host, error) {
 		o:       o,
 		suspect: make(chan *session, 1),
 		enable:  make(chan struct{}, 1),
+		disable: make(chan struct{}, 1),
+		relist:  make(chan struct{}, 1),
 		changed: make(chan struct{}),
 		status:  Status{Strategy: o.Strategy, State: Starting},
 	}, nil
@@ -85,6 +99,8 @@ func (h *Host) Status() Status {
 	defer h.mu.Unlock()
 	s := h.status
 	s.Warnings = slices.Clone(s.Warnings)
+	s.Capabilities = slices.Clone(s.Capabilities)
+	s.Health.Notes = slices.Clone(s.Health.Notes)
 	s.LogDropped = h.limit.lost()
 	return s
 }
@@ -99,9 +115,15 @@ func (h *Host) Changed() <-chan struct{} {
 
 // Enable makes a host that waits, for whatever reason, start its plugin now,
 // and forgets its deaths.
-func (h *Host) Enable() {
+func (h *Host) Enable() { poke(h.enable) }
+
+// Disable ends the plugin until Enable, or until the next Run. The node stays
+// what it is: no plugin removes a member.
+func (h *Host) Disable() { poke(h.disable) }
+
+func poke(c chan struct{}) {
 	select {
-	case h.enable <- struct{}{}:
+	case c <- struct{}{}:
 	default: // one is pending
 	}
 }

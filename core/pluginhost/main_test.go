@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,8 +20,8 @@ import (
 	"github.com/muster-mqtt/muster/discovery"
 )
 
-// toyPath is the plugin of testdata, built once.
-var toyPath string
+// The plugins of testdata, built once.
+var toyPath, backedPath string
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asHost) != "" {
@@ -30,9 +31,12 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "pluginhost")
 	if err == nil {
 		toyPath = filepath.Join(dir, "muster-discovery-toy")
-		var out []byte
-		out, err = exec.Command("go", "build", "-o", toyPath, "./testdata/plugin").CombinedOutput()
-		fmt.Fprintf(os.Stderr, "%s", out)
+		backedPath = filepath.Join(dir, "muster-discovery-backed")
+		for path, source := range map[string]string{toyPath: "./testdata/plugin", backedPath: "./testdata/backed"} {
+			out, failed := exec.Command("go", "build", "-o", path, source).CombinedOutput()
+			fmt.Fprintf(os.Stderr, "%s", out)
+			err = errors.Join(err, failed)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

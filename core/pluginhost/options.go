@@ -33,6 +33,8 @@ type Options struct {
 	Self        discovery.Self
 	ClusterName string
 	ClusterKey  []byte // sent only to a plugin that asks for it
+	// RegisterTTL is the lifetime asked for at Register; 0 is 60 s.
+	RegisterTTL time.Duration
 
 	Timers Timers
 	Rand   *rand.Rand // spreads restarts by ±10 %; used by Run alone; nil = no spreading
@@ -44,7 +46,12 @@ type Timers struct {
 	Info      time.Duration // 2 s
 	Configure time.Duration // 10 s
 	Discover  time.Duration // 5 s
-	Health    time.Duration // 1 s: the question whether it hangs
+	Health    time.Duration // 1 s: the question whether it hangs, too
+	Register  time.Duration // 5 s
+	Leave     time.Duration // 2 s: of Deregister
+	Claim     time.Duration // 5 s: and of Unclaim
+	Silence   time.Duration // 30 s: a watch without a heartbeat for so long is lost
+	Tend      time.Duration // 5 s: between two looks at the health
 	Shutdown  time.Duration // 2 s: of Stop
 	Stop      time.Duration // 3 s: then the process group is killed
 	Drain     time.Duration // 200 ms: for last words after the process ended
@@ -64,6 +71,11 @@ func (t Timers) withDefaults() Timers {
 	t.Configure = cmp.Or(t.Configure, 10*time.Second)
 	t.Discover = cmp.Or(t.Discover, 5*time.Second)
 	t.Health = cmp.Or(t.Health, time.Second)
+	t.Register = cmp.Or(t.Register, 5*time.Second)
+	t.Leave = cmp.Or(t.Leave, 2*time.Second)
+	t.Claim = cmp.Or(t.Claim, 5*time.Second)
+	t.Silence = cmp.Or(t.Silence, 30*time.Second)
+	t.Tend = cmp.Or(t.Tend, 5*time.Second)
 	t.Shutdown = cmp.Or(t.Shutdown, 2*time.Second)
 	t.Stop = cmp.Or(t.Stop, 3*time.Second)
 	t.Drain = cmp.Or(t.Drain, 200*time.Millisecond)

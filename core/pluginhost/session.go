@@ -29,6 +29,7 @@ type session struct {
 	info    discovery.Info
 
 	mu    sync.Mutex
+	ended error              // why the host ended it; nil if it did not
 	conns []*grpc.ClientConn // go-plugin forgets one when connecting fails
 }
 
@@ -71,6 +72,9 @@ func (s *session) configure(ctx context.Context) error {
 	if err != nil {
 		return s.during("GetInfo", err)
 	}
+	if err := s.checkContract(); err != nil {
+		return err
+	}
 	if s.info.Name != s.o.Strategy {
 		s.log.Warn("the plugin calls itself by another name", "name", s.info.Name, "path", s.path)
 	}
@@ -90,6 +94,16 @@ func (s *session) configure(ctx context.Context) error {
 		s.log.Warn("the plugin warns of its configuration", "warning", w)
 	}
 	return nil
+}
+
+// checkContract refuses a plugin that needs a newer contract than the node
+// speaks. An older plugin is fine: a minor version only adds.
+func (s *session) checkContract() error {
+	if s.info.MinorMin <= discovery.ContractMinor {
+		return nil
+	}
+	return discovery.Errorf(discovery.ConfigInvalid, "%s needs version %d.%d of the discovery contract, this node speaks %d.%d; install the plugin of this release",
+		s.path, discovery.ContractVersion, s.info.MinorMin, discovery.ContractVersion, discovery.ContractMinor)
 }
 
 func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {
@@ -148,9 +162,22 @@ func (s *session) cleanUp() {
 	}
 }
 
+// condemn keeps why the host ends the session, for the calls that fail by it.
+func (s *session) condemn(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = err
+}
+
 // died describes the end of a process that had been at work.
 func (s *session) died() error {
 	<-s.proc.gone
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	if ended != nil {
+		return ended
+	}
 	_, stderr := s.proc.out.lines()
 	return discovery.Errorf(discovery.PluginInternal, "the process ended: %s%s", s.proc.ended(), lastWords(stderr))
 }

@@ -74,14 +74,22 @@ func (h *Host) live(ctx context.Context, dir string) (since time.Time, err error
 	h.move(func(st *Status) {
 		h.session = s
 		st.State, st.PID, st.Version, st.Path = Ready, s.proc.pid(), s.info.Version, s.path
+		st.Capabilities = s.info.Capabilities
 	})
+	tended := h.tend(s)
 	err = h.watch(ctx, s)
+	s.condemn(err)
 	h.noteError(err)
 	h.move(func(st *Status) { h.session, st.State = nil, Restarting }) // no more calls into it
-	s.stop(ctx.Err() == nil)
+	orderly := ctx.Err() != nil || errors.Is(err, errDisabled)
+	tended(orderly)
+	s.stop(!orderly)
 	h.move(func(st *Status) { st.PID = 0 })
 	return since, err
 }
+
+// errDisabled ends a life at an operator's word.
+var errDisabled = errors.New("disabled by an operator")
 
 // watch returns when the session has to end, and why.
 func (h *Host) watch(ctx context.Context, s *session) error {
@@ -92,6 +100,8 @@ func (h *Host) watch(ctx context.Context, s *session) error {
 		case <-s.proc.gone:
 			return s.died()
 		case <-h.enable: // it runs already
+		case <-h.disable:
+			return errDisabled
 		case suspect := <-h.suspect:
 			if suspect == s && !s.responds(ctx) && ctx.Err() == nil {
 				return discovery.Errorf(discovery.Timeout, "the plugin hangs: it answers neither Discover nor Health")
@@ -104,6 +114,11 @@ func (h *Host) watch(ctx context.Context, s *session) error {
 // negative = until Enable.
 func (h *Host) next(b *backoff, since time.Time, err error) time.Duration {
 	log := h.o.Logger.With("plugin", h.o.Strategy, "error", err)
+	if errors.Is(err, errDisabled) {
+		log.Info("the plugin is disabled until muster discovery enable, or the next start")
+		h.move(func(s *Status) { s.State = Disabled })
+		return -1
+	}
 	if discovery.ClassOf(err) == discovery.ConfigInvalid {
 		log.Error("the plugin refuses its configuration; correct it, then restart the node or run muster discovery enable")
 		h.move(func(s *Status) { s.State = Refused })
@@ -130,7 +145,8 @@ func (h *Host) spread(d time.Duration) time.Duration {
 	return d - d/10 + time.Duration(h.o.Rand.Int64N(int64(d/5)+1))
 }
 
-// rest waits; it reports whether Enable ended it.
+// rest waits; it reports whether Enable ended it. Disable makes it wait for
+// that alone.
 func (h *Host) rest(ctx context.Context, d time.Duration) (enabled bool) {
 	var over <-chan time.Time
 	if d >= 0 {
@@ -138,13 +154,19 @@ func (h *Host) rest(ctx context.Context, d time.Duration) (enabled bool) {
 		defer timer.Stop()
 		over = timer.C
 	}
-	select {
-	case <-ctx.Done():
-	case <-over:
-	case <-h.enable:
-		return true
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-over:
+			return false
+		case <-h.enable:
+			return true
+		case <-h.disable:
+			over = nil
+			h.move(func(s *Status) { s.State = Disabled })
+		}
 	}
-	return false
 }
 
 // move changes the status, with the lock held, and tells those who wait.
