@@ -5,7 +5,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build tools check check-format check-vet check-lint check-house check-modules \
-	check-generated fix test race fuzz prove bench demo clean
+	check-generated fix test race fuzz prove bench demo conformance-docs clean
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
@@ -25,7 +25,7 @@ GENERATORS = $(shell $(FIND) -name generate.sh -print)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/muster, and one program in bin/plugins for each directory of plugins/
+build: ## bin/muster, bin/muster-conformance, and one program in bin/plugins for each directory of plugins/
 	@mkdir -p bin/plugins
 	$(GOBUILD) -o bin/muster ./cmd/muster
 	@for dir in plugins/*/; do \
@@ -33,6 +33,7 @@ build: ## bin/muster, and one program in bin/plugins for each directory of plugi
 		echo "bin/plugins/muster-discovery-$$name"; \
 		$(GOBUILD) -o "bin/plugins/muster-discovery-$$name" "./plugins/$$name"; \
 	done
+	$(GOBUILD) -o bin/muster-conformance ./conformance/cmd/muster-conformance
 
 tools:
 	@mkdir -p build/tools
@@ -114,6 +115,9 @@ bench: build ## throughput, CPU and latency across three nodes on this machine
 
 demo: build ## three nodes on this machine become one broker; one dies and returns
 	go run ./examples/demo
+
+conformance-docs: ## the table of cases in docs/conformance.md
+	go test ./conformance/cmd/muster-conformance -run TestPage -update
 
 clean: ## remove what was built
 	rm -rf bin build

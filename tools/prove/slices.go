@@ -53,6 +53,14 @@ var slices = []slice{
 		steps: [][]string{{"env", "MUSTER_PROVE=1", "go", "test", "-count=1", "-timeout=25m", "-run=Chaos", "./core/node", "./core/membership"}},
 	},
 	{
+		name:  "conformance",
+		about: "the suite of discovery plugins: the healthy one passes 20 times in a row, each of 25 broken ones fails its own cases and no others",
+		steps: [][]string{
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=28m", "-parallel=4", "./conformance/mutants"},
+			{"go", "test", "-v", "-count=1", "./conformance/fixtures", "./conformance/cmd/..."},
+		},
+	},
+	{
 		name:  "race",
 		about: "every test three times under the race detector",
 		steps: [][]string{{"make", "race", "COUNT=3"}},
