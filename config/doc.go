@@ -18,12 +18,17 @@ type Config struct {
 	Cluster   Cluster
 	Listeners []Listener // of MQTT, by kind and ID; those of tcp also when disabled
 	MQTT      MQTT
+	Access    Access
+	Retainer  Retainer
 	Log       Log
 
 	PublishAck          string // publish.ack: accepted or local
 	SubscribeVisibility string // subscribe.visibility: cluster or local
-	SessionStore        string // session.store: memory
-	Transport           string // transport.type: tcp
+	SessionStore        string // session.store: local or memory
+	// SessionFsync is session.fsync: 0 is written, below 0 always, above 0 the
+	// time between two syncs.
+	SessionFsync time.Duration
+	Transport    string // transport.type: tcp
 
 	// Warnings are for the operator: older spellings, unknown variables.
 	Warnings []string
@@ -31,6 +36,7 @@ type Config struct {
 	entries  []Entry
 	settings map[string]any // of the shipped strategies
 	files    []string       // read, or looked for
+	stamp    string         // of files, when they were read
 }
 
 // Node is the part of the configuration under node.
@@ -83,9 +89,24 @@ type Listener struct {
 	ID             string
 	Bind           string // host:port
 	MaxConnections int    // at a time
+	MaxConnRate    int    // connections a second; 0 is no limit, as of both below
+	MessagesRate   int    // publishes of one client a second
+	BytesRate      int    // bytes from one client a second
 	Enable         bool
-	AllowAnonymous bool   // the written waiver of CONTRACT.md section 3
-	CertFile       string // of ssl and wss: ssl_options.certfile; "" means none
+	AllowAnonymous bool // the written waiver of CONTRACT.md section 3
+	TLS            ListenerTLS
+	WebSocketPath  string // of ws and wss: websocket.mqtt_path
+	MaxFrameSize   int    // of ws and wss: websocket.max_frame_size, in bytes
+}
+
+// ListenerTLS is the part of an ssl or wss listener under ssl_options, and the
+// name that a client's certificate gives it. "" means no file.
+type ListenerTLS struct {
+	CACertFile, CertFile, KeyFile string
+	VerifyPeer                    bool // verify = peer
+	FailIfNoPeerCert              bool
+	HandshakeTimeout              time.Duration
+	PeerCertAsUsername            string // off, cn or san
 }
 
 // Path returns the path of the listener's keys: listeners.<kind>.<id>.
@@ -98,10 +119,39 @@ type MQTT struct {
 	MaxSessions       int // of this node, connected or not
 	MaxSubscriptions  int // of one session
 	MaxInflight       int // messages sent and not yet acknowledged, of one session
-	MaxQueueLength    int // messages waiting for one session
-	MaxQueueBytes     int // bytes of those
+	ReceiveMaximum    int // messages that a client may send before one is acknowledged
+	MaxTopicAlias     int // topic aliases that a client may set; 0: none
+	MaxQoSAllowed     int // 0 to 2
+	RetainAvailable   bool
+	Wildcards         bool          // wildcard_subscription
+	Shared            bool          // shared_subscription
+	ServerKeepAlive   time.Duration // the longest keep-alive, in whole seconds; 0: any
+	ResponseInfo      string        // response_information; "" is none
+	MaxQueueLength    int           // messages waiting for one session
+	MaxQueueBytes     int           // bytes of those
 	SessionExpiry     time.Duration
 	IdleTimeout       time.Duration // from a connection to its CONNECT
+	// PeerCertAsUsername counts for listeners that do not say it themselves.
+	PeerCertAsUsername string // off, cn or san
+}
+
+// Access says who may connect, and what for.
+type Access struct {
+	UsersFile string   // authentication.users_file; "" means that nobody is asked for a password
+	Rules     []string // authorization.rules
+	RulesFile string   // authorization.rules_file; "" means none
+	NoMatch   string   // authorization.no_match: auto, allow or deny
+	// Timeout is authentication.timeout, MaxLogins authentication.max_logins;
+	// 0 is twice the processors.
+	Timeout   time.Duration
+	MaxLogins int
+}
+
+// Retainer bounds the retained messages that a node keeps, those of the whole
+// cluster.
+type Retainer struct {
+	MaxMessages int
+	MaxBytes    int
 }
 
 // Log says what is logged and how.

@@ -23,7 +23,7 @@ type key struct {
 const forever = time.Duration(math.MaxInt64)
 
 func keys() []key {
-	return slices.Concat(nodeKeys(), clusterKeys(), strategyKeys(), brokerKeys(), listenerKeys(), otherKeys())
+	return slices.Concat(nodeKeys(), clusterKeys(), strategyKeys(), brokerKeys(), accessKeys(), listenerKeys(), otherKeys())
 }
 
 func nodeKeys() []key {
@@ -76,44 +76,28 @@ func brokerKeys() []key {
 	return []key{
 		{path: "publish.ack", read: choice(func(t target) *string { return &t.c.PublishAck }, "accepted local", "replicated")},
 		{path: "subscribe.visibility", read: choice(func(t target) *string { return &t.c.SubscribeVisibility }, "cluster local", "")},
-		{path: "session.store", read: choice(func(t target) *string { return &t.c.SessionStore }, "memory", "local")},
+		{path: "session.store", read: choice(func(t target) *string { return &t.c.SessionStore }, "local memory", "")},
+		{path: "retainer.max_retained_messages", read: retainedMost(func(t target) *int { return &t.c.Retainer.MaxMessages }, maxRetained)},
+		{path: "retainer.max_retained_bytes", read: size(func(t target) *int { return &t.c.Retainer.MaxBytes }, 1e6, 1<<40)},
 		{path: "mqtt.max_packet_size", read: size(func(t target) *int { return &t.c.MQTT.MaxPacketSize }, 1000, 268_435_460)},
 		{path: "mqtt.max_clientid_length", read: number(func(t target) *int { return &t.c.MQTT.MaxClientIDLength }, 23, 65535)},
 		{path: "mqtt.max_sessions", read: most(func(t target) *int { return &t.c.MQTT.MaxSessions }, 1, 10_000_000)},
 		{path: "mqtt.max_subscriptions", read: most(func(t target) *int { return &t.c.MQTT.MaxSubscriptions }, 1, 1_000_000)},
 		{path: "mqtt.max_inflight", read: number(func(t target) *int { return &t.c.MQTT.MaxInflight }, 1, 65535)},
+		{path: "mqtt.receive_maximum", read: number(func(t target) *int { return &t.c.MQTT.ReceiveMaximum }, 1, 65535)},
+		{path: "mqtt.max_topic_alias", read: number(func(t target) *int { return &t.c.MQTT.MaxTopicAlias }, 0, 65535)},
+		{path: "mqtt.max_qos_allowed", read: number(func(t target) *int { return &t.c.MQTT.MaxQoSAllowed }, 0, 2)},
+		{path: "mqtt.retain_available", read: onOff(func(t target) *bool { return &t.c.MQTT.RetainAvailable })},
+		{path: "mqtt.wildcard_subscription", read: onOff(func(t target) *bool { return &t.c.MQTT.Wildcards })},
+		{path: "mqtt.shared_subscription", read: onOff(func(t target) *bool { return &t.c.MQTT.Shared })},
+		{path: "mqtt.server_keepalive", read: serverKeepAlive},
+		{path: "mqtt.response_information", read: responseInformation},
 		{path: "mqtt.max_queue_length", read: most(func(t target) *int { return &t.c.MQTT.MaxQueueLength }, 1, 1_000_000)},
 		{path: "mqtt.max_queue_bytes", read: size(func(t target) *int { return &t.c.MQTT.MaxQueueBytes }, 1000, 1<<30)},
 		{path: "mqtt.session_expiry_interval", read: duration(func(t target) *time.Duration { return &t.c.MQTT.SessionExpiry }, 0, forever)},
+		{path: "mqtt.peer_cert_as_username", live: true, read: certName(func(t target) *string { return &t.c.MQTT.PeerCertAsUsername })},
 		{path: "mqtt.idle_timeout", read: duration(func(t target) *time.Duration { return &t.c.MQTT.IdleTimeout }, 100*time.Millisecond, 5*time.Minute)},
 	}
-}
-
-// listenerKinds are the parts of listeners.
-var listenerKinds = []string{tcpListener, "ssl", "ws", "wss"}
-
-const tcpListener = "tcp"
-
-func listenerKeys() []key {
-	var out []key
-	for _, kind := range listenerKinds {
-		path, at := "listeners."+kind+".*.", func(t target) *Listener { return t.listener(kind) }
-		out = append(out,
-			key{path: path + "bind", read: text(func(t target) *string { return &at(t).Bind }, hostPort)},
-			key{path: path + "max_connections", read: most(func(t target) *int { return &at(t).MaxConnections }, 1, 10_000_000)},
-			key{path: path + "enable", read: onOff(func(t target) *bool { return &at(t).Enable })},
-			key{path: path + "allow_anonymous", read: onOff(func(t target) *bool { return &at(t).AllowAnonymous })})
-		if kind == "ssl" || kind == "wss" {
-			path += "ssl_options."
-			out = append(out,
-				key{path: path + "cacertfile", optional: true, read: checked(words(filled))},
-				key{path: path + "certfile", optional: true, read: text(func(t target) *string { return &at(t).CertFile }, filled)},
-				key{path: path + "keyfile", optional: true, read: checked(words(filled))},
-				key{path: path + "verify", read: checked(words(verify))},
-				key{path: path + "fail_if_no_peer_cert", read: checked(flag)})
-		}
-	}
-	return out
 }
 
 func otherKeys() []key {
@@ -125,7 +109,7 @@ func otherKeys() []key {
 		{path: "transport.nats.tls.certfile", optional: true, read: checked(words(filled)), idle: whenNATS},
 		{path: "transport.nats.tls.keyfile", optional: true, read: checked(words(filled)), idle: whenNATS},
 		{path: "transport.nats.tls.verify", read: checked(words(verify)), idle: whenNATS},
-		{path: "session.fsync", read: checked(oneOf("written"))},
+		{path: "session.fsync", read: fsync},
 		{path: "session.replicas", read: replicas},
 		{path: "dashboard.listeners.http.bind", read: checked(words(hostPort)), idle: noHTTP},
 		{path: "dashboard.token", optional: true, secret: true, read: checked(words(cookieText)), idle: noHTTP},

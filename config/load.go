@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/knadh/koanf/v2"
 
@@ -15,9 +16,14 @@ import (
 // Load reads a configuration. The error, if any, is Errors: all that is wrong,
 // each with its place.
 func Load(o Options) (*Config, error) {
+	began := time.Now()
 	l := newLoader(o.Environ)
 	l.layers(o)
-	return l.config()
+	c, err := l.config()
+	if err == nil {
+		c.stamp = stampSince(c.files, began)
+	}
+	return c, err
 }
 
 func newLoader(environ []string) *loader {
@@ -42,7 +48,8 @@ func (l *loader) config() (*Config, error) {
 	}
 	c := l.read(v)
 	l.warnIgnored()
-	c.files = l.files
+	c.certNames()
+	c.files = slices.Concat(l.files, c.named())
 	c.Warnings = bounded(l.warns, func(n int) string { return fmt.Sprintf("and %d more warnings", n) })
 	if err := l.err(); err != nil {
 		return nil, err

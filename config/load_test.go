@@ -178,10 +178,10 @@ func TestErrors(t *testing.T) {
 func TestNotBuilt(t *testing.T) {
 	for _, in := range []string{
 		"cluster.discovery_strategy = singleton", "cluster.discovery = [static, Transport]", "cluster.autoheal = off", "cluster.partition_policy = pause_minority",
-		"session.store = local", "session.replicas = 1", "publish.ack = replicated", "transport.type = nats",
+		"authorization.sources = [{type = file}]", "authorization.deny_action = disconnect", "session.replicas = 1", "publish.ack = replicated", "transport.type = nats",
 		"node.role = replicant", "node.port_mapping = epmd", "node.proto_dist = inet_tls", "cluster.proto_dist = inet6_tls",
 		"listeners.tcp.default.ssl_options {}", "listeners.tcp.default.access_rules = [deny all]",
-		"authentication = [{}]", "authorization.no_match = deny", "dns.bind = 127.0.0.1:8600",
+		"authentication = [{}]", "authentication.mechanism = password_based", "listeners.ssl.default.peer_cert_as_username = dn", "dns.bind = 127.0.0.1:8600",
 	} {
 		_, err := loadText(t, in)
 		if !errors.Is(err, ErrNotBuilt) || !strings.Contains(err.Error(), "m.conf:1:") || strings.Contains(err.Error(), "\n") {

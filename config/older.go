@@ -23,6 +23,7 @@ var olderSpellings = []string{
 	"cluster.discovery", "cluster.start_join", "cluster.retry_join", "cluster.proto_dist", "cluster.K8s",
 	"cluster.dns.type", "cluster.etcd.ssl_options",
 	"mqtt.max_mqueue_len", "mqtt.max_clientid_len", "log.console.level", "log.console.formatter",
+	"retainer.backend.max_retained_messages",
 }
 
 var newerSpellings = map[string]string{
@@ -37,13 +38,15 @@ var newerSpellings = map[string]string{
 	"mqtt.max_clientid_len":    "mqtt.max_clientid_length",
 	"log.console.level":        "log.level",
 	"log.console.formatter":    "log.format",
+
+	"retainer.backend.max_retained_messages": "retainer.max_retained_messages",
 }
 
 // unbuilt are the keys that this version refuses, since a node would behave
 // otherwise than they ask, each with the value, if any, that asks for nothing
 // and is let pass.
 var unbuilt = map[string]string{
-	"listeners.tcp.*.ssl_options": "", "authentication": "[]", "authorization": "{}",
+	"listeners.tcp.*.ssl_options": "", "authentication.mechanism": "", "authentication.backend": "", "authorization.sources": "[]",
 	"listeners.tcp.*.access_rules": "[allow all]", "listeners.ssl.*.access_rules": "[allow all]",
 	"listeners.ws.*.access_rules": "[allow all]", "listeners.wss.*.access_rules": "[allow all]",
 }
@@ -52,13 +55,16 @@ var unbuilt = map[string]string{
 // for: a warning, so that a configuration can be brought along.
 const lacking = `
 	statsd sysmon sys_topics os_mon vm_mon alarm telemetry prometheus opentelemetry rule_engine bridges connectors
-	actions sources gateway exhook plugins modules module retainer delayed rewrite auto_subscribe topic_metrics
+	actions sources gateway exhook plugins modules module delayed rewrite auto_subscribe topic_metrics
 	flapping_detect flapping force_gc force_shutdown conn_congestion overload_protection rpc broker zones zone api_key license
 	durable_sessions durable_storage limiter crl_cache stats persistent_session_store event_message slow_subs trace
 	mqtt_sn shared_subscription file_transfer schema_registry schema_validation message_transformation
 	ai psk_authentication banned multi_tenancy cluster_linking node_eviction_agent
-	listener allow_anonymous acl_nomatch acl_file acl_deny_action enable_acl_cache acl_cache_max_size acl_cache_ttl
+	listener allow_anonymous acl_nomatch acl_file acl_deny_action enable_acl_cache acl_cache_max_size acl_cache_ttl authorization.cache
 	cluster.core_nodes cluster.description cluster.links cluster.prevent_overlapping_partitions cluster.etcd.version
+	retainer.enable retainer.msg_expiry_interval retainer.msg_expiry_interval_override retainer.msg_clear_interval retainer.max_payload_size
+	retainer.allow_never_expire retainer.stop_publish_clear_msg retainer.delivery_rate retainer.flow_control retainer.backend.type
+	retainer.backend.storage_type retainer.backend.index_specs retainer.backend.enable retainer.max_publish_rate
 	node.ssl_dist_optfile node.dist_net_ticktime node.process_limit node.max_ports node.dist_buffer_size
 	node.crash_dump_file node.crash_dump_seconds node.crash_dump_bytes node.global_gc_interval node.db_backend
 	node.db_role node.etc_dir node.broker_pool_size node.generic_pool_size node.channel_cleanup_batch_size
@@ -67,15 +73,13 @@ const lacking = `
 	listeners.quic
 	listeners.*.*.acceptors listeners.*.*.tcp_options listeners.*.*.zone listeners.*.*.mountpoint
 	listeners.*.*.enable_authn listeners.*.*.proxy_protocol listeners.*.*.proxy_protocol_timeout
-	listeners.*.*.max_conn_rate listeners.*.*.messages_rate listeners.*.*.bytes_rate listeners.*.*.limiter
-	listeners.*.*.websocket listeners.*.*.authentication_enabled listeners.*.*.nodelay listeners.*.*.parse_unit
+	listeners.*.*.limiter listeners.*.*.authentication_enabled listeners.*.*.nodelay listeners.*.*.parse_unit
 	listeners.*.*.max_conn_burst listeners.*.*.messages_burst listeners.*.*.bytes_burst
-	mqtt.max_topic_levels mqtt.max_qos_allowed mqtt.max_topic_alias mqtt.retain_available mqtt.wildcard_subscription
-	mqtt.shared_subscription mqtt.shared_subscription_strategy mqtt.shared_subscription_initial_sticky_pick
-	mqtt.exclusive_subscription mqtt.ignore_loop_deliver mqtt.strict_mode mqtt.response_information
-	mqtt.server_keepalive mqtt.keepalive_backoff mqtt.keepalive_multiplier mqtt.keepalive_check_interval
+	mqtt.max_topic_levels mqtt.shared_subscription_strategy mqtt.shared_subscription_initial_sticky_pick
+	mqtt.exclusive_subscription mqtt.ignore_loop_deliver mqtt.strict_mode
+	mqtt.keepalive_backoff mqtt.keepalive_multiplier mqtt.keepalive_check_interval
 	mqtt.upgrade_qos mqtt.retry_interval mqtt.max_awaiting_rel mqtt.await_rel_timeout mqtt.mqueue_priorities
-	mqtt.mqueue_default_priority mqtt.mqueue_store_qos0 mqtt.use_username_as_clientid mqtt.peer_cert_as_username
+	mqtt.mqueue_default_priority mqtt.mqueue_store_qos0 mqtt.use_username_as_clientid
 	mqtt.peer_cert_as_clientid mqtt.message_expiry_interval mqtt.client_attrs_init mqtt.clientid_override
 	dashboard.listeners.https dashboard.listeners.http.max_connections dashboard.listeners.http.enable
 	dashboard.listeners.http.num_acceptors dashboard.listeners.http.backlog dashboard.listeners.http.send_timeout
@@ -88,10 +92,16 @@ const lacking = `
 	log.rotation log.chars_limit log.max_depth log.single_line log.formatter log.time_offset log.primary_log_level
 `
 
+// webSocketDetails are keys of listeners over WebSocket: one path, one
+// subprotocol, no compression; what a page's origin is does not matter.
+var webSocketDetails = strings.Fields(`compress idle_timeout piggyback mqtt_piggyback fail_if_no_subprotocol supported_subprotocols
+	check_origin_enable check_origins allow_origin_absence allow_origin_absent proxy_address_header proxy_port_header
+	deflate_opts validate_utf8`)
+
 // tlsDetails are keys of TLS options of older products: the choice of versions
 // and ciphers is that of Go's TLS.
 var tlsDetails = strings.Fields(`versions ciphers depth password reuse_sessions secure_renegotiate log_level hibernate_after
-	user_lookup_fun honor_cipher_order client_renegotiation dhfile handshake_timeout gc_after_handshake ocsp
+	user_lookup_fun honor_cipher_order client_renegotiation dhfile gc_after_handshake ocsp
 	enable_crl_check verify_peer_ext_key_usage partial_chain managed_certs server_name_indication middlebox_comp_mode`)
 
 // tlsPlaces are where TLS options are.
@@ -116,11 +126,19 @@ func lackingPaths() []string {
 			out = append(out, place+"."+name)
 		}
 	}
+	for _, place := range tlsPlaces[:3] { // those of listeners have it
+		out = append(out, place+".handshake_timeout")
+	}
+	for _, name := range webSocketDetails {
+		out = append(out, "listeners.ws.*.websocket."+name, "listeners.wss.*.websocket."+name)
+	}
 	return out
 }
 
-// instead says what to set in place of a key that muster does not read.
+// instead says what to set in place of a key that muster does not read, or
+// refuses.
 var instead = map[string]string{
+	"authorization.sources": "write the rules under authorization.rules, or in a file that authorization.rules_file names",
 	"node.ssl_dist_optfile": "an Erlang file; name the files in it under node.ssl_dist",
 }
 

@@ -21,6 +21,8 @@ func TestOlderSpellings(t *testing.T) {
 		"mqtt.max_clientid_len":    {"100", "200"},
 		"log.console.level":        {"error", "info"},
 		"log.console.formatter":    {"json", "text"},
+
+		"retainer.backend.max_retained_messages": {"0", "5"},
 	}
 	for _, older := range olderSpellings {
 		sample, newer := samples[older], newerSpellings[older]
@@ -71,6 +73,15 @@ func TestLackingKeysAreNone(t *testing.T) {
 	c, err := loadText(t, text.String())
 	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], " more") {
 		t.Error(err, c)
+	}
+}
+
+func TestRetainerBounds(t *testing.T) {
+	for in, want := range map[string]int{"0": maxRetained, "infinity": maxRetained, "7": 7} {
+		c, err := loadText(t, "retainer { max_retained_messages = "+in+", max_retained_bytes = 2MB }")
+		if err != nil || c.Retainer.MaxMessages != want || c.Retainer.MaxBytes != 2e6 {
+			t.Error(in, err, c)
+		}
 	}
 }
 

@@ -21,12 +21,15 @@ func wantDefaults() *Config {
 			Plugins: []Plugin{{Strategy: "static", Args: []string{}}},
 		},
 		Listeners: []Listener{{Kind: "tcp", ID: "default", Bind: "127.0.0.1:1883", MaxConnections: 100000, Enable: true}},
+		Access:    Access{NoMatch: "auto", Rules: []string{}, Timeout: 10 * time.Second},
 		MQTT: MQTT{
 			MaxPacketSize: 1e6, MaxClientIDLength: 1024, MaxSessions: 262144, MaxSubscriptions: 10000, MaxInflight: 32,
 			MaxQueueLength: 1000, MaxQueueBytes: 8 << 20, SessionExpiry: 2 * time.Hour, IdleTimeout: 15 * time.Second,
+			PeerCertAsUsername: "off", ReceiveMaximum: 1024, MaxTopicAlias: 64, MaxQoSAllowed: 2, RetainAvailable: true, Wildcards: true, Shared: true,
 		},
+		Retainer:   Retainer{MaxMessages: 1e6, MaxBytes: 512 << 20},
 		Log:        Log{Level: "info", Format: "text"},
-		PublishAck: "accepted", SubscribeVisibility: "cluster", SessionStore: "memory", Transport: "tcp",
+		PublishAck: "accepted", SubscribeVisibility: "cluster", SessionStore: "local", Transport: "tcp",
 	}
 }
 

@@ -62,7 +62,7 @@ func Reload(ctx context.Context, o ReloadOptions) {
 	}
 	tick := time.NewTicker(o.Every)
 	defer tick.Stop()
-	loaded := stamp(o.Current.files)
+	loaded := o.Current.stamp
 	before := loaded
 	for {
 		signalled := false
@@ -75,7 +75,7 @@ func Reload(ctx context.Context, o ReloadOptions) {
 		}
 		now := stamp(o.Current.files)
 		if signalled || now != loaded && now == before {
-			o.load()
+			o.load(loaded == "" && !signalled)
 			loaded = stamp(o.Current.files)
 			now = loaded
 		}
@@ -83,7 +83,9 @@ func Reload(ctx context.Context, o ReloadOptions) {
 	}
 }
 
-func (o *ReloadOptions) load() {
+// load loads once. When it is only to make sure, and nothing has changed,
+// nobody is told.
+func (o *ReloadOptions) load(sure bool) {
 	c, err := o.Load()
 	if err != nil {
 		o.Failed(err)
@@ -91,8 +93,26 @@ func (o *ReloadOptions) load() {
 	}
 	changes := Changes(o.Current, c)
 	o.Current = c
+	if sure && len(changes) == 0 {
+		return
+	}
 	o.Loaded(c, changes)
 }
+
+// stampSince is the stamp of files that were read after the moment began; it is
+// that of nothing, so that they are read again, when one of them has changed
+// since, and so may have been read before.
+func stampSince(names []string, began time.Time) string {
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && !info.ModTime().Before(began.Add(-stampGrain)) {
+			return ""
+		}
+	}
+	return stamp(names)
+}
+
+// stampGrain is how coarse the clock of a file system may be.
+const stampGrain = 20 * time.Millisecond
 
 // stamp is a text that differs when one of the files does.
 func stamp(names []string) string {

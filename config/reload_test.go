@@ -30,7 +30,10 @@ func TestChanges(t *testing.T) {
 		{"node.port = null, node.name = a@h", []Change{{"node.name", "a@h", false}, {"node.port", "", false}}},
 		{"listeners.tcp.x.bind = 1", []Change{
 			{"listeners.tcp.x.allow_anonymous", "off", false}, {"listeners.tcp.x.bind", "1", false},
-			{"listeners.tcp.x.enable", "on", false}, {"listeners.tcp.x.max_connections", "100000", false}}},
+			{"listeners.tcp.x.bytes_rate", "infinity", false}, {"listeners.tcp.x.enable", "on", false},
+			{"listeners.tcp.x.max_conn_rate", "infinity", false}, {"listeners.tcp.x.max_connections", "100000", false},
+			{"listeners.tcp.x.messages_rate", "infinity", false}}},
+		{"authentication.users_file = u", []Change{{"authentication.users_file", "u", true}}},
 		{"cluster { discovery_strategy = x, x.token = t }", []Change{{"cluster.discovery_strategy", "x", false}, {"cluster.x.token", "******", false}}},
 	} {
 		newer, err := loadText(t, base+"\n"+c.in)

@@ -71,7 +71,8 @@ func TestStrategyErrors(t *testing.T) {
 		{"cluster.k8s.apiserver = []", `m.conf:1:25: cluster.k8s.apiserver: found a list, expected text`},
 		{"node.dist_listen_min = 0", `m.conf:1:24: node.dist_listen_min: found "0", expected a whole number from 1 to 65535`},
 		{"transport.nats.url = http://h", `m.conf:1:22: transport.nats.url: found "http://h", expected a URL such as nats://host:port`},
-		{"session.fsync = always", `m.conf:1:17: session.fsync: found "always", expected one of written`},
+		{"session.fsync = never", `m.conf:1:17: session.fsync: found "never", expected written, always or a duration from 1ms to 1m`},
+		{"session.fsync = 2m", `m.conf:1:17: session.fsync: found "2m", expected written, always or a duration from 1ms to 1m`},
 		{"dns.bind = x", `m.conf:1:12: dns.bind: found "x", expected host:port with a port from 0 to 65535`},
 		{"dashboard.listeners.http.bind = x:y", `m.conf:1:33: dashboard.listeners.http.bind: found "x:y", expected host:port with a port from 0 to 65535`},
 		{"dashboard.token = \"my token\"", `m.conf:1:19: dashboard.token: expected 1 to 255 characters without spaces and control characters`},
@@ -79,31 +80,6 @@ func TestStrategyErrors(t *testing.T) {
 	} {
 		_, err := loadText(t, c.in)
 		checkErrors(t, err, c.want)
-	}
-}
-
-// TestUnbuiltListeners: those of older configurations are there, to be named,
-// unless somebody has switched them off.
-func TestUnbuiltListeners(t *testing.T) {
-	c, err := loadText(t, `
-		listeners.ssl.default { bind = "0.0.0.0:8883", max_connections = 512000, ssl_options { certfile = "etc/cert.pem", keyfile = "etc/key.pem", verify = verify_none } }
-		listeners.ws.default { bind = "0.0.0.0:8083", websocket.mqtt_path = "/mqtt" }
-		listeners.wss.default { bind = 8084, enable = false }
-		listeners.wss.more { bind = 8085 }`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []Listener{
-		{Kind: "ssl", ID: "default", Bind: "0.0.0.0:8883", MaxConnections: 512000, Enable: true, CertFile: "etc/cert.pem"},
-		{Kind: "tcp", ID: "default", Bind: "127.0.0.1:1883", MaxConnections: 100000, Enable: true},
-		{Kind: "ws", ID: "default", Bind: "0.0.0.0:8083", MaxConnections: 100000, Enable: true},
-		{Kind: "wss", ID: "more", Bind: "0.0.0.0:8085", MaxConnections: 100000, Enable: true},
-	}
-	if diff := cmp.Diff(want, c.Listeners); diff != "" {
-		t.Error(diff)
-	}
-	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "listeners.ws.default.websocket") {
-		t.Error(c.Warnings)
 	}
 }
 

@@ -130,3 +130,18 @@ func durationIn(v *hocon.Value, lo, hi time.Duration) (time.Duration, error) {
 	}
 	return d, err
 }
+
+// maxRetained is the most retained messages that a node may be told to keep.
+const maxRetained = 100_000_000
+
+// retainedMost is most, for which older products write 0 as well.
+func retainedMost(at func(target) *int, hi int64) reader {
+	read := most(at, 1, hi)
+	return func(t target, v *hocon.Value) error {
+		if v.Text() == "0" {
+			*at(t) = int(hi)
+			return nil
+		}
+		return read(t, v)
+	}
+}

@@ -70,7 +70,7 @@ func (w *walker) member(b *branch, m hocon.Member, at place) {
 		w.value(b.key, m.Value, at)
 	case b.refused:
 		if b.neutral == "" || shown(m.Value) != b.neutral {
-			w.wrong(m.Origin(), at.path, ErrNotBuilt)
+			w.wrong(m.Origin(), at.path, notBuilt(at.path))
 		}
 	case b.whole:
 		if m.Value.Kind() != hocon.Object {
@@ -80,9 +80,22 @@ func (w *walker) member(b *branch, m hocon.Member, at place) {
 		w.showAll(m.Value, at.path)
 	case b.lacking:
 		w.ignore(m, at.path)
+	case b.path == "authentication" && m.Value.Kind() == hocon.List:
+		if shown(m.Value) != "[]" { // which asks for nothing
+			w.wrong(m.Origin(), at.path, errAuthenticators)
+		}
+		w.object(b, w.defaults.Get(at.path...), at)
 	default:
 		w.object(b, m.Value, at)
 	}
+}
+
+// notBuilt says what to set instead, if there is something.
+func notBuilt(path []string) error {
+	if hint := instead[dotted(path)]; hint != "" {
+		return fmt.Errorf("%w: %s", ErrNotBuilt, hint)
+	}
+	return ErrNotBuilt
 }
 
 // named checks a name that the operator chose.

@@ -7,23 +7,27 @@ import (
 	"github.com/muster-mqtt/muster/mqtt/packet"
 )
 
-// acks keeps the PUBACKs of one connection in the order in which its
-// PUBLISHes came [MQTT-4.6.0-2], whatever the order in which they are
-// accepted, and counts the SUBACKs that are still to be sent.
+// acks keeps the PUBACKs and PUBRECs of one connection in the order in which
+// its PUBLISHes came [MQTT-4.6.0-2, 4.6.0-3], whatever the order in which they
+// are accepted, and counts what else is still to be answered.
 type acks struct {
-	out   *outbox
-	limit int
-	room  func() // called when full has become false
+	c *conn
 
-	mu      sync.Mutex
-	ring    ring.Ring[ack]
-	first   uint64 // number of the oldest of ring
-	subacks int
+	mu    sync.Mutex
+	ring  ring.Ring[ack]
+	first uint64 // number of the oldest of ring
+	later int    // SUBSCRIBEs and UNSUBSCRIBEs to be answered
+	// quota counts the PUBLISHes of QoS 1 and 2 that count in our Receive
+	// Maximum: those not answered by a PUBACK, a PUBCOMP or a refusal yet
+	// [MQTT-4.9.0-1].
+	quota int
 }
 
 type ack struct {
-	id       uint16
-	accepted bool
+	id     uint16
+	typ    packet.Type // TypePuback or TypePubrec
+	reason packet.Reason
+	ready  bool
 }
 
 // full reports whether no more may be taken in.
@@ -33,54 +37,79 @@ func (a *acks) full() bool {
 	return a.fullLocked()
 }
 
-func (a *acks) fullLocked() bool { return a.ring.Len()+a.subacks >= a.limit }
-
-// publish takes in a PUBLISH and returns what to call when it is accepted, on
-// any goroutine; calling it again changes nothing.
-func (a *acks) publish(id uint16) (accepted func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	number := a.first + uint64(a.ring.Len())
-	a.ring.Push(ack{id: id})
-	return func() { a.accept(number) }
+// fullLocked does not count the PUBLISHes of a client of 5.0: one that sends
+// too many is disconnected instead.
+func (a *acks) fullLocked() bool {
+	n := a.later
+	if a.c.version != packet.Version5 {
+		n += a.ring.Len()
+	}
+	return n >= a.c.broker.limits.ReceiveMaximum
 }
 
-// accept sends the PUBACKs that have no elder left to wait for.
-func (a *acks) accept(number uint64) {
+// publish takes in a PUBLISH of QoS 1 or 2 and returns the number by which
+// accept knows it. fits is false when the client exceeds our Receive Maximum.
+func (a *acks) publish(typ packet.Type, id uint16) (number uint64, fits bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if number < a.first {
+	a.quota++
+	number = a.first + uint64(a.ring.Len())
+	a.ring.Push(ack{id: id, typ: typ})
+	return number, a.quota <= a.c.broker.limits.ReceiveMaximum
+}
+
+// accept answers a PUBLISH, and sends the answers that have no elder left to
+// wait for. The first call for a number counts; it may come on any goroutine.
+func (a *acks) accept(number uint64, reason packet.Reason) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if number < a.first || a.ring.At(int(number-a.first)).ready {
 		return
 	}
 	full := a.fullLocked()
-	a.ring.At(int(number - a.first)).accepted = true
-	for a.ring.Len() > 0 && a.ring.At(0).accepted {
-		var b [4]byte
-		a.out.reply(packet.Ack{Type: packet.TypePuback, ID: a.ring.Pop().id}.Append(b[:0]))
+	answer := a.ring.At(int(number - a.first))
+	answer.ready, answer.reason = true, reason
+	for a.ring.Len() > 0 && a.ring.At(0).ready {
+		a.send(a.ring.Pop())
 		a.first++
 	}
 	a.freed(full)
 }
 
-// subscribe takes in a SUBSCRIBE that is answered later by suback.
-func (a *acks) subscribe() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.subacks++
+func (a *acks) send(k ack) {
+	if k.typ == packet.TypePuback || k.reason >= 0x80 {
+		a.quota--
+	}
+	a.c.out.ack(packet.Ack{Version: a.c.out.version, Type: k.typ, ID: k.id, Reason: k.reason})
 }
 
-// suback sends the answer of a SUBSCRIBE.
-func (a *acks) suback(s packet.Suback) {
+// complete answers a PUBREL, which ends the exchange of a message.
+func (a *acks) complete(p packet.Ack) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.quota = max(a.quota-1, 0)
+	a.c.out.ack(p)
+}
+
+// promise counts an answer that answer sends later.
+func (a *acks) promise() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.later++
+}
+
+// answer sends the answer of a SUBSCRIBE or an UNSUBSCRIBE.
+func (a *acks) answer(p encoder) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	full := a.fullLocked()
-	a.subacks--
-	a.out.reply(s.Append(nil))
+	a.later--
+	a.c.out.reply(p)
 	a.freed(full)
 }
 
 func (a *acks) freed(wasFull bool) {
 	if wasFull && !a.fullLocked() {
-		a.room()
+		a.c.resume()
 	}
 }

@@ -3,7 +3,6 @@ package mqtt
 import (
 	"io"
 	"runtime"
-	"strconv"
 	"testing"
 
 	"github.com/muster-mqtt/muster/core"
@@ -25,10 +24,10 @@ func drained(b *testing.B, f *fixture, filter core.Filter) {
 func BenchmarkDeliverQoS0(b *testing.B) {
 	f := onTCP(b, Limits{})
 	drained(b, f, "t")
-	s, m := f.cluster.match("t")[0].s, message("t", 0, string(make([]byte, 64)))
+	s, m := f.cluster.match(message("t", 0, ""))[0].s, message("t", 0, string(make([]byte, 64)))
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Deliver(m, 0)
+		s.Deliver(m, core.Grant{})
 	}
 	b.ReportMetric(float64(f.count("mqtt_deliveries_dropped_total", "slow_consumer"))/float64(b.N), "dropped/op")
 }
@@ -41,7 +40,7 @@ func BenchmarkDeliverQoS1(b *testing.B) {
 	f := onTCP(b, Limits{MaxInflight: window})
 	p := f.connect("a", true, false)
 	p.subscribe("t", 1)
-	s, m := f.cluster.match("t")[0].s, message("t", 1, string(make([]byte, 64)))
+	s, m := f.cluster.match(message("t", 0, ""))[0].s, message("t", 1, string(make([]byte, 64)))
 	acks := make([]byte, 0, 4*window)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -49,7 +48,7 @@ func BenchmarkDeliverQoS1(b *testing.B) {
 		n := min(left, window)
 		left -= n
 		for range n {
-			s.Deliver(m, 1)
+			s.Deliver(m, core.Grant{QoS: 1})
 		}
 		acks = acks[:0]
 		for range n {
@@ -73,11 +72,11 @@ func BenchmarkFanOut(b *testing.B) {
 	for range 1000 {
 		drained(b, f, "t")
 	}
-	subs, m := f.cluster.match("t"), message("t", 0, string(make([]byte, 64)))
+	subs, m := f.cluster.match(message("t", 0, "")), message("t", 0, string(make([]byte, 64)))
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, s := range subs {
-			s.s.Deliver(m, 0)
+			s.s.Deliver(m, core.Grant{})
 		}
 	}
 	total := f.count("mqtt_deliveries_total", "")
@@ -124,26 +123,14 @@ func benchPublish(b *testing.B, m packet.Publish) {
 	}
 }
 
-// BenchmarkIdle reports the memory of an open connection at our end: the read
-// buffer, the stack of its one goroutine, and what the runtime keeps.
+// BenchmarkIdle reports the memory of an idle connection at both ends, with
+// nothing but a session: heap and stacks.
 func BenchmarkIdle(b *testing.B) {
-	const conns = 1000
+	const conns = 5000
 	f := onTCP(b, Limits{})
+	f.dialMany(100)
 	before := inUse()
-	for i := range conns {
-		nc, err := f.dial()
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer nc.Close()
-		hello := packet.Connect{Version: 4, CleanStart: true, ClientID: strconv.Itoa(i)}
-		if _, err := nc.Write(hello.Append(nil)); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.ReadFull(nc, make([]byte, 4)); err != nil {
-			b.Fatal(err)
-		}
-	}
+	f.dialMany(conns)
 	each := float64(inUse()-before) / conns
 	for b.Loop() {
 	}
@@ -151,6 +138,7 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 func inUse() uint64 {
+	runtime.GC() // twice: pools keep what they have once
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

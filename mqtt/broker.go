@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/muster-mqtt/muster/core"
 )
@@ -19,17 +20,30 @@ var ErrClosed = errors.New("broker closed")
 // concurrently.
 //
 // Locks are taken in this order: client.changes, Broker.mu, client.mu,
-// acks.mu, outbox.mu. Cluster is called with none of them held but changes.
+// durable.mu, acks.mu, outbox.mu, those of writers. Cluster is called with none
+// of them held but changes, the Journal's Append with any of the first four:
+// it waits only in need, see durable.ready.
 type Broker struct {
 	cluster  Cluster
 	log      *slog.Logger
 	limits   Limits
 	counters counters
+	journal  core.Journal
+	durable  *durable // nil without a journal
+	writers  *writers
 	said     [numCounts]sync.Once // warnings that are logged once
 	numbers  atomic.Uint64        // of subscribers
+	conns    atomic.Uint64        // numbers of connections
+
+	authenticator Authenticator
+	authorizer    Authorizer
+	methods       map[string]AuthMethod
+	logins        chan struct{} // one for each login under way
 
 	ctx    context.Context // until Close
 	cancel context.CancelFunc
+	lastly context.Context // until a little after it
+	endAll context.CancelFunc
 	tasks  sync.WaitGroup // listeners and ends of sessions
 
 	mu     sync.Mutex
@@ -62,31 +76,56 @@ func New(o Options) (*Broker, error) {
 		cluster: o.Cluster,
 		log:     cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 		limits:  limits,
+		journal: o.Journal,
+		durable: newDurable(o.Journal),
+		writers: newWriters(),
 		places:  map[string]*place{},
+
+		authenticator: o.Authenticator,
+		authorizer:    o.Authorizer,
+		methods:       o.AuthMethods,
+		logins:        make(chan struct{}, limits.MaxLogins),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.lastly, b.endAll = context.WithCancel(context.Background())
 	return b, nil
 }
 
 // Close ends every listener and every connection and returns when all of
-// their goroutines have ended. Sessions are in memory and end with it. Calling
-// it again is harmless.
+// their goroutines have ended. Clients of 5.0 are told [MQTT-4.13.1].
+//
+// The wills of the clients that were connected are published: they did not
+// disconnect. Without a Journal sessions are in memory and end here, so that
+// wills which wait for their delay are published as well; with one they wait
+// for the next start. Calling it again is harmless.
 func (b *Broker) Close() error {
 	b.mu.Lock()
+	again := b.closed
 	b.closed = true
-	for _, p := range b.places {
-		if p.client != nil {
-			p.client.stopExpiry()
-		}
-	}
 	b.mu.Unlock()
 	b.cancel()
+	defer time.AfterFunc(willTimeAtEnd, b.endAll).Stop()
 	b.tasks.Wait()
+	for _, cl := range b.sessions() {
+		cl.stopDue()
+		if !again && b.journal == nil {
+			b.publishWill(cl, cl.end().will)
+		}
+	}
+	b.endAll()
+	b.writers.wg.Wait()
 	return nil
 }
 
-// start runs f in a goroutine that Close waits for; after Close it does
-// nothing and reports false. Broker.mu is held.
+// task runs f in a goroutine that Close waits for; after Close it does nothing
+// and reports false.
+func (b *Broker) task(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.start(f)
+}
+
+// start is task with Broker.mu held.
 func (b *Broker) start(f func()) bool {
 	if b.closed {
 		return false

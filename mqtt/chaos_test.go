@@ -52,8 +52,9 @@ func (f *fixture) act(rng *rand.Rand) {
 		f.broker.Connected(func(string, core.Token) bool { return true })
 	case 2, 3:
 		for i := range 20 {
-			for _, s := range f.cluster.match("t/1") {
-				s.s.Deliver(message("t/1", core.QoS(i%2), fmt.Sprint(i)), s.granted)
+			for _, s := range f.cluster.match(message("t/1", 0, "")) {
+				s.s.Offer(message("t/1", core.QoS(i%3), fmt.Sprint(i)), s.grant)
+				s.s.Deliver(message("t/1", core.QoS(i%3), fmt.Sprint(i)), s.grant)
 			}
 		}
 	default:
@@ -61,7 +62,7 @@ func (f *fixture) act(rng *rand.Rand) {
 	}
 }
 
-// visit connects, subscribes, publishes and goes without a word; it may be
+// visit connects, does what clients do, and goes without a word; it may be
 // taken over at any point.
 func (f *fixture) visit(rng *rand.Rand, id string) {
 	nc, err := f.dial()
@@ -70,15 +71,14 @@ func (f *fixture) visit(rng *rand.Rand, id string) {
 		return
 	}
 	defer nc.Close()
-	wire := packet.Connect{Version: 4, CleanStart: rng.IntN(2) == 0, ClientID: id}.Append(nil)
-	for i := range uint16(5) {
-		filter := core.Filter(fmt.Sprintf("t/%d", rng.IntN(3)))
-		wire = packet.Subscribe{ID: i + 1, Subscriptions: []packet.Subscription{{Filter: filter, QoS: 1}}}.Append(wire)
-		wire = publish1("t/1", "x", i+1).Append(wire)
-		wire = puback(i + 1).Append(wire)
-		if rng.IntN(3) == 0 {
-			wire = packet.Unsubscribe{ID: i + 1, Filters: []core.Filter{filter}}.Append(wire)
-		}
+	v := packet.Version(4 + rng.IntN(2))
+	hello := packet.Connect{Version: v, CleanStart: rng.IntN(2) == 0, ClientID: id, SessionExpiry: uint32(rng.IntN(2) * 100), TopicAliasMaximum: 2}
+	if rng.IntN(3) == 0 {
+		hello.Will = &packet.Will{Topic: "t/1", Retain: rng.IntN(2) == 0, Delay: uint32(rng.IntN(2) * 100)}
+	}
+	wire := hello.Append(nil)
+	for i := range uint16(8) {
+		wire = f.doing(rng, v, i+1).Append(wire)
 	}
 	if _, err := nc.Write(wire); err != nil {
 		return
@@ -86,4 +86,23 @@ func (f *fixture) visit(rng *rand.Rand, id string) {
 	if rng.IntN(2) == 0 {
 		_, _ = nc.Read(make([]byte, 200)) // the CONNACK and more, or the end
 	}
+}
+
+// doing is one packet of a client that is not always right.
+func (f *fixture) doing(rng *rand.Rand, v packet.Version, id uint16) appender {
+	filter := core.Filter(fmt.Sprintf("t/%d", rng.IntN(3)))
+	if rng.IntN(3) == 0 {
+		filter = "$share/g/" + filter
+	}
+	switch rng.IntN(5) {
+	case 0:
+		return packet.Subscribe{Version: v, ID: id, Subscriptions: []packet.Subscription{{Filter: filter, QoS: core.QoS(rng.IntN(3))}}}
+	case 1:
+		return packet.Unsubscribe{Version: v, ID: id, Filters: []core.Filter{filter}}
+	case 2, 3:
+		qos := core.QoS(rng.IntN(3))
+		return packet.Publish{Version: v, Topic: []byte("t/1"), Payload: []byte("x"), QoS: qos, ID: id * uint16(min(qos, 1)), Retain: rng.IntN(4) == 0}
+	}
+	types := []packet.Type{packet.TypePuback, packet.TypePubrec, packet.TypePubrel, packet.TypePubcomp}
+	return packet.Ack{Version: v, Type: types[rng.IntN(4)], ID: id}
 }

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
@@ -12,23 +13,27 @@ import (
 // client is a session with its place in the world: the subscriber that the
 // cluster knows and the connection, if there is one.
 type client struct {
-	broker     *Broker
-	id         string
-	number     uint64
-	persistent bool
+	broker *Broker
+	id     string
+	number uint64
+	log    *sessionLog // nil: nothing is recorded
 
 	// changes orders the calls of Cluster.Subscribe and Unsubscribe, so that
 	// the end of a session is the last of them.
 	changes sync.Mutex
 
-	mu        sync.Mutex
-	session   *session.Session
-	conn      *conn // nil: away
-	token     core.Token
-	ended     bool
-	keepAlive uint16      // keep-alive of the newest connection in seconds
-	since     time.Time   // of the connection, or of its end
-	expiring  *time.Timer // while away
+	mu      sync.Mutex
+	session *session.Session
+	conn    *conn         // nil: away
+	ready   bool          // the connection has its CONNACK
+	left    chan struct{} // closed when conn has left; nil: nobody waits for that
+	who     *Identity     // of the newest connection
+	token   core.Token
+	ended   bool
+	since   time.Time   // of the connection, or of its end
+	due     *time.Timer // of the will or the end, while away
+	asked   bool        // the journal, to say when session.Gate is open
+	catchup *catchup    // retained messages on their way; nil: none
 }
 
 var _ core.Subscriber = (*client)(nil)
@@ -36,37 +41,70 @@ var _ core.Subscriber = (*client)(nil)
 // Number implements core.Subscriber.
 func (cl *client) Number() uint64 { return cl.number }
 
+// ClientID implements core.Subscriber.
+func (cl *client) ClientID() string { return cl.id }
+
 // Deliver implements core.Subscriber. A message of QoS 0 goes straight into
 // the connection's buffer, or is dropped when that is full; it waits only
 // behind others that wait, because it must not overtake them.
-func (cl *client) Deliver(m *core.Message, granted core.QoS) {
-	count := &cl.broker.counters
-	count.add(deliveries, cl.number, 1)
-	if !packet.Fits(m) {
-		count.add(dropTooLarge, cl.number, 1)
-		return
-	}
+func (cl *client) Deliver(m *core.Message, g core.Grant) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
+	cl.deliverLocked(m, g)
+}
+
+// Offer implements core.Subscriber.
+func (cl *client) Offer(m *core.Message, g core.Grant) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.ended || !cl.ready || !cl.session.Room(m, g) || cl.conn.out.full() {
+		return false
+	}
+	cl.deliverLocked(m, g)
+	return true
+}
+
+func (cl *client) deliverLocked(m *core.Message, g core.Grant) {
+	count := &cl.broker.counters
+	count.add(deliveries, cl.number, 1)
 	switch {
 	case cl.ended:
 		count.add(dropSessionEnded, cl.number, 1)
 		return
-	case cl.conn != nil && min(granted, m.QoS) == 0 && cl.deliverNow(m):
+	case !packet.Fits(m):
+		count.add(dropTooLarge, cl.number, 1)
+		return
+	case cl.catchup != nil && m.Retain:
+		if !cl.catchup.saw(m) {
+			count.add(retainedUnseen, cl.number, 1)
+		}
+	}
+	now := clock(m, g)
+	if cl.ready && min(m.QoS, g.QoS) == 0 && cl.deliverNow(now, m, g) {
 		return
 	}
-	count.drop(cl.session.Deliver(m, granted), cl.number)
+	cl.session.Deliver(now, m, g, false)
 	cl.pumpLocked()
 }
 
-// deliverNow sends or drops a message of QoS 0, and reports false when it must
-// wait behind others; there is a connection.
-func (cl *client) deliverNow(m *core.Message) bool {
-	if cl.session.Waiting() && !cl.conn.out.full() {
-		return false
+// clock returns the time when the delivery of a message depends on it, and
+// else spares the look.
+func clock(m *core.Message, g core.Grant) time.Time {
+	if m.Extra == nil && min(m.QoS, g.QoS) == 0 {
+		return time.Time{}
 	}
-	if !cl.session.Waiting() && cl.conn.out.deliver(packet.Delivery{Message: m}) {
+	return time.Now()
+}
+
+// deliverNow sends or drops a message of QoS 0, and reports false when it must
+// wait behind others or is a matter for the session.
+func (cl *client) deliverNow(now time.Time, m *core.Message, g core.Grant) bool {
+	d, direct := cl.session.Direct(now, m, g)
+	switch {
+	case direct && cl.conn.out.deliver(&d):
 		return true
+	case !direct && !cl.conn.out.full():
+		return false
 	}
 	why := dropSlowConsumer
 	if cl.conn.closed() {
@@ -87,96 +125,85 @@ func (cl *client) pump(c *conn) {
 }
 
 func (cl *client) pumpLocked() {
-	if cl.conn != nil && cl.session.Waiting() {
-		cl.conn.out.pull(cl.session)
+	for again := cl.ready && (cl.session.Waiting() || cl.catchup != nil); again; {
+		now := time.Now()
+		for cl.conn.out.pull(cl.session, now) && cl.feed(now) {
+		}
+		again = cl.openGate()
 	}
+	cl.countDrops()
 }
 
-// puback takes in the client's acknowledgement of a delivery.
-func (cl *client) puback(c *conn, id uint16) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	if cl.conn != c {
-		return
-	}
-	if !cl.session.Puback(id) {
-		cl.broker.counters.add(pubacksUnknown, cl.number, 1)
-		return
-	}
-	cl.pumpLocked()
-}
-
-// attach makes a.conn the connection and answers the CONNECT; the one that it
-// replaces is returned to be closed.
-func (cl *client) attach(a attachment, present bool) (previous *conn) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	cl.stopExpiryLocked()
-	previous = cl.conn
-	cl.conn, cl.token, cl.keepAlive, cl.since = a.conn, a.token, a.req.KeepAlive, time.Now()
-	a.conn.client = cl
-	a.conn.out.reply(packet.Connack{SessionPresent: present}.Append(nil))
-	cl.session.Connect()
-	cl.pumpLocked()
-	return previous
-}
-
-// detach takes connection c away and reports whether the session is over.
-func (cl *client) detach(c *conn) (over bool) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	if cl.conn != c {
+// openGate asks the journal to say when the session may go on, if it waits for
+// that, and reports whether it may already.
+func (cl *client) openGate() (open bool) {
+	mark, shut := cl.session.Gate()
+	if !shut || cl.asked {
 		return false
 	}
-	cl.conn, cl.since = nil, time.Now()
-	cl.broker.counters.drop(cl.session.Disconnect(cl.since), cl.number)
-	if cl.persistent && !cl.broker.closed {
-		cl.expiring = time.AfterFunc(cl.broker.limits.SessionExpiry, func() { cl.broker.expire(cl) })
+	cl.asked = true
+	// The journal may answer before Written returns, while cl.mu is held, or
+	// later: whoever comes second to answered goes on.
+	var answered atomic.Bool
+	cl.broker.written(func() {
+		if answered.Swap(true) {
+			cl.mu.Lock()
+			defer cl.mu.Unlock()
+			cl.openedGate(mark)
+			cl.pumpLocked()
+		}
+	})
+	if !answered.Swap(true) {
+		return false
 	}
-	return !cl.persistent
+	cl.openedGate(mark)
+	return true
 }
 
-// over reports whether the session has expired.
-func (cl *client) over(now time.Time) bool {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	return !cl.ended && cl.conn == nil && cl.session.Over(now)
+func (cl *client) openedGate(mark uint64) {
+	cl.asked = false
+	cl.session.Written(mark)
 }
 
-// end marks the session as ended. It returns the subscriptions to be taken
-// back and the connection to be closed.
-func (cl *client) end() ([]packet.Subscription, *conn) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	if cl.ended {
-		return nil, nil
-	}
-	cl.ended = true
-	cl.stopExpiryLocked()
-	cl.broker.counters.add(dropSessionEnded, cl.number, cl.session.Size().Queue)
-	c := cl.conn
-	cl.conn = nil
-	return cl.session.Subscriptions(), c
-}
-
-// disconnect closes the connection, if there is one.
-func (cl *client) disconnect(reason count) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	if cl.conn != nil {
-		cl.conn.close(reason)
+func (cl *client) countDrops() {
+	if drops, any := cl.session.TakeDrops(); any {
+		cl.broker.counters.drops(drops, cl.number)
 	}
 }
 
-func (cl *client) stopExpiry() {
+// acknowledged takes in a PUBACK, PUBREC or PUBCOMP of connection c.
+func (cl *client) acknowledged(c *conn, a packet.Ack) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	cl.stopExpiryLocked()
+	if cl.conn != c {
+		return
+	}
+	known := false
+	switch a.Type {
+	case packet.TypePuback:
+		known = cl.session.Puback(a.ID)
+	case packet.TypePubcomp:
+		known = cl.session.Pubcomp(a.ID)
+	case packet.TypePubrec:
+		known = cl.pubrec(c, a)
+	}
+	if !known {
+		cl.broker.counters.add(acksUnknown, cl.number, 1)
+	}
+	cl.pumpLocked()
 }
 
-func (cl *client) stopExpiryLocked() {
-	if cl.expiring != nil {
-		cl.expiring.Stop()
-		cl.expiring = nil
+// pubrec answers a PUBREC; the PUBREL leaves when the journal knows that the
+// client has the message, and would not send it again.
+func (cl *client) pubrec(c *conn, a packet.Ack) (known bool) {
+	known, pubrel := cl.session.Pubrec(a.ID, a.Reason)
+	answer := packet.Ack{Version: c.version, Type: packet.TypePubrel, ID: a.ID}
+	switch {
+	case known && pubrel:
+		c.written(func() { c.out.ack(answer) })
+	case !known && !a.Reason.Failed():
+		answer.Reason = packet.PacketIdentifierNotFound
+		c.out.ack(answer)
 	}
+	return known
 }

@@ -11,21 +11,26 @@ import (
 // Cluster is what the front needs of the node that it runs in. All methods
 // may be called concurrently.
 type Cluster interface {
-	// Subscribe records that s wants messages that match f at QoS granted; it
-	// replaces an earlier one of the same filter. visible is called exactly
+	// Subscribe records that s wants messages by sub; it replaces an earlier
+	// subscription of the same filter and group. visible is called exactly
 	// once, on any goroutine, perhaps before Subscribe returns: when every
 	// live node routes the filter, or has had its time to. Only then may the
 	// SUBACK be sent.
-	Subscribe(s core.Subscriber, f core.Filter, granted core.QoS, visible func())
-	// Unsubscribe takes back a subscription; unknown ones are ignored.
-	Unsubscribe(s core.Subscriber, f core.Filter)
-	// Publish routes m to every matching session of the cluster. It blocks
-	// while a queue that m needs is full: that pauses the publisher. An error
-	// means that m reached nobody and must not be acknowledged. For QoS 1 and
-	// up, accepted is called exactly once after a nil error, on any goroutine,
-	// perhaps before Publish returns: then the PUBACK may be sent. It is not
-	// called, and may be nil, for QoS 0.
-	Publish(ctx context.Context, m *core.Message, accepted func()) error
+	Subscribe(s core.Subscriber, sub core.Subscription, visible func())
+	// Unsubscribe takes back the subscription of a filter and group; unknown
+	// ones are ignored.
+	Unsubscribe(s core.Subscriber, f core.Filter, group string)
+	// Publish routes m to every matching session of the cluster, and stores it
+	// when it is to be retained. It blocks while a queue that m needs is full:
+	// that pauses the publisher. An error means that m reached nobody and must
+	// not be acknowledged; then nothing of on is called. It asks for Done of
+	// ctx only when it is about to wait, and on the goroutine that called it:
+	// from then on its caller reads ahead from the publisher.
+	Publish(ctx context.Context, m *core.Message, on core.Outcome) error
+	// Retained calls yield for the retained message of each topic that f
+	// matches until yield returns false. A message published after Subscribe
+	// of f was called is in here, or delivered, or both.
+	Retained(f core.Filter, yield func(m *core.Message) bool)
 	// Claim says that clientID connects here now. Other nodes close their
 	// connections of that client ID, and forget the session when discard.
 	// It returns the token that orders this claim among others.

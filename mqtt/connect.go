@@ -4,69 +4,49 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 
 	"github.com/muster-mqtt/muster/mqtt/packet"
 )
 
-// The ways in which a connection ends that are not errors of another room.
-var (
-	errDisconnect = errors.New("the client disconnected")
-	errTakenOver  = errors.New("the client ID connected elsewhere")
-	errRefused    = errors.New("refused")
-	errQoS2       = errors.New("QoS 2 is not supported yet")
-	errPublish    = errors.New("the message was not taken")
-	errTimeout    = errors.New("no CONNECT in time")
-)
-
-// reasonOf maps the end of the read loop to the reason that is counted.
-func reasonOf(err error) count {
-	for _, r := range []struct {
-		err    error
-		reason count
-	}{
-		{errDisconnect, endDisconnect},
-		{errTakenOver, endTakenOver},
-		{errRefused, endRefused},
-		{errQoS2, endQoS2},
-		{errPublish, endPublish},
-		{errTimeout, endConnectTimeout},
-		{packet.ErrTooLarge, endTooLarge},
-		{packet.ErrProtocol, endProtocol},
-		{packet.ErrMalformed, endMalformed},
-		{os.ErrDeadlineExceeded, endKeepAlive},
-	} {
-		if errors.Is(err, r.err) {
-			return r.reason
-		}
-	}
-	return endLost
+// refusal is a CONNECT that is answered by a CONNACK with a failure.
+type refusal struct {
+	why  count
+	code packet.Reason
+	text string
 }
 
-// connect handles the first packet, which must be a CONNECT [MQTT-3.1.0-1].
+// Error implements error.
+func (r *refusal) Error() string { return fmt.Sprintf("refused: %s (%v)", r.text, r.code) }
+
+// Is makes it an errRefused.
+func (r *refusal) Is(target error) bool { return target == errRefused }
+
+var _ error = (*refusal)(nil)
+
+// connect handles the first packet, which must be a CONNECT [MQTT-3.1.0-1],
+// and returns when the CONNACK has been sent.
 func (c *conn) connect() error {
-	if err := c.nc.SetReadDeadline(time.Now().Add(c.broker.limits.ConnectTimeout)); err != nil {
+	if err := c.source.deadline(time.Now().Add(c.broker.limits.ConnectTimeout)); err != nil {
 		return err
 	}
 	req, err := c.readConnect()
+	if err == nil {
+		err = c.admit(req)
+	}
 	if err != nil {
+		c.refuse(err)
 		return err
 	}
-	if req.Will != nil {
-		c.broker.warnOnce(willsIgnored, "wills are not supported yet: that of a client is ignored",
-			"client", req.ClientID, "remote", c.nc.RemoteAddr())
-	}
-	if err := c.attach(req); err != nil {
-		return err
-	}
-	c.source.interval = time.Duration(req.KeepAlive) * time.Second * 3 / 2
+	c.source.interval = time.Duration(c.keepAlive) * time.Second * 3 / 2
 	c.source.fresh = true
-	return c.nc.SetReadDeadline(time.Time{})
+	return c.source.deadline(time.Time{})
 }
 
 func (c *conn) readConnect() (packet.Connect, error) {
-	p, err := c.in.Next()
+	p, err := c.read()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return packet.Connect{}, errTimeout
@@ -76,43 +56,99 @@ func (c *conn) readConnect() (packet.Connect, error) {
 		return packet.Connect{}, fmt.Errorf("%w: %v before CONNECT [MQTT-3.1.0-1]", packet.ErrProtocol, p.Type)
 	}
 	req, err := p.Connect()
-	if errors.Is(err, packet.ErrVersion) {
-		return req, c.refuse(packet.RefusedVersion, refusedVersion)
+	c.version = req.Version
+	switch {
+	case errors.Is(err, packet.ErrVersion): // [MQTT-3.1.2-2]
+		return req, &refusal{refusedVersion, packet.UnsupportedProtocolVersion, err.Error()}
+	case errors.Is(err, packet.ErrClientID): // [MQTT-3.1.3-8]
+		return req, &refusal{refusedClientID, packet.ClientIdentifierNotValid, err.Error()}
 	}
-	if err != nil {
-		return req, err
-	}
-	return req, c.checkClientID(&req)
+	return req, err
 }
 
-// checkClientID gives a client without an ID one of ours [MQTT-3.1.3-6] if
-// its session ends with the connection [MQTT-3.1.3-7].
-func (c *conn) checkClientID(req *packet.Connect) error {
-	switch {
-	case req.ClientID == "" && req.CleanStart:
-		req.ClientID = "auto-" + rand.Text()
+// admit decides whether the client may come in, and ties it to its session.
+func (c *conn) admit(req packet.Connect) error {
+	c.in.SetVersion(req.Version)
+	c.problem, c.maxPacket = req.RequestProblem, int(req.MaximumPacketSize)
+	if err := c.checkConnect(req); err != nil {
+		return err
+	}
+	in := entry{req: req}
+	if req.ClientID == "" {
+		in.req.ClientID, in.assigned = "auto-"+rand.Text(), true // [MQTT-3.1.3-6]
+	}
+	if err := c.login(&in); err != nil {
+		return err
+	}
+	if w := req.Will; w != nil && !c.broker.allows(c.who, Access{Publish: true, Topic: string(w.Topic), QoS: byte(w.QoS), Retain: w.Retain}) {
+		return &refusal{refusedWill, packet.NotAuthorized, "the topic of the will"}
+	}
+	c.prepare(in)
+	return c.broker.attach(c, in)
+}
+
+// entry is a CONNECT on its way in.
+type entry struct {
+	req      packet.Connect // with the client ID that counts
+	assigned bool           // which is one of ours
+	authData []byte         // for the CONNACK
+}
+
+// checkConnect checks what does not depend on who the client is.
+func (c *conn) checkConnect(req packet.Connect) error {
+	l := &c.broker.limits
+	switch w := req.Will; {
+	case len(req.ClientID) > l.MaxClientID: // [MQTT-3.1.3-9]
+		return &refusal{refusedClientID, packet.ClientIdentifierNotValid, fmt.Sprintf("the client ID is longer than %d bytes", l.MaxClientID)}
+	case w == nil:
 		return nil
-	case req.ClientID == "", len(req.ClientID) > c.broker.limits.MaxClientID:
-		return c.refuse(packet.RefusedClientID, refusedClientID) // [MQTT-3.1.3-8, 9]
+	case int(w.QoS) > l.MaxQoS: // [MQTT-3.2.2-12]
+		return &refusal{refusedWill, packet.QoSNotSupported, "the QoS of the will"}
+	case w.Retain && l.NoRetain: // [MQTT-3.2.2-13]
+		return &refusal{refusedWill, packet.RetainNotSupported, "a retained will"}
 	}
 	return nil
 }
 
-// refuse answers a CONNECT with a return code. Nothing else has been written.
-func (c *conn) refuse(code byte, why count) error {
-	c.broker.counters.add(why, 0, 1)
-	err := fmt.Errorf("%w: %s (return code %d)", errRefused, countNames[why].reason, code)
-	return errors.Join(err, c.out.write(packet.Connack{Code: code}.Append(nil)))
+// prepare sets what the connection remembers of its CONNECT.
+func (c *conn) prepare(in entry) {
+	req, l := &in.req, &c.broker.limits
+	c.keepAlive, c.expires = req.KeepAlive, c.broker.expiry(req)
+	if longest := uint16(l.KeepAlive / time.Second); req.Version == packet.Version5 && longest > 0 && (req.KeepAlive == 0 || req.KeepAlive > longest) {
+		c.keepAlive = longest // [MQTT-3.2.2-21]
+	}
+	if req.Will != nil {
+		c.willDelay = req.Will.Delay
+	}
+	if req.AuthMethod != nil {
+		c.method = *req.AuthMethod
+	}
+	c.out.setClient(*req)
 }
 
-// attach claims the client ID in the cluster and ties the connection to a
-// session, the CONNACK being the first packet out.
-func (c *conn) attach(req packet.Connect) error {
-	b := c.broker
-	if !b.register(req.ClientID) {
-		return c.refuse(packet.RefusedUnavailable, refusedSessions)
+// refuse answers a CONNECT that did not succeed, if its version is known and
+// has an answer for that. Nothing else has been sent.
+func (c *conn) refuse(err error) {
+	code := packet.ReasonOf(err)
+	var r *refusal
+	switch {
+	case errors.As(err, &r):
+		c.broker.counters.add(r.why, 0, 1)
+		code = r.code
+	case c.version == 0, code == packet.UnspecifiedError:
+		return
 	}
-	defer b.unregister(req.ClientID)
-	a := attachment{conn: c, req: req, token: b.cluster.Claim(req.ClientID, req.CleanStart)}
-	return b.adopt(a)
+	if answer, ok := code.ConnackCode(c.version); ok {
+		c.out.finish(packet.Connack{Version: c.version, Code: answer})
+	}
+}
+
+// remote is the address of the client, the zero one if it has none.
+func (c *conn) remote() netip.AddrPort {
+	if a, ok := c.nc.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
+		at := a.AddrPort()
+		return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	}
+	at, _ := netip.ParseAddrPort(c.nc.RemoteAddr().String())
+	return at
 }

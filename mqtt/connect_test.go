@@ -13,10 +13,10 @@ import (
 func TestOptions(t *testing.T) {
 	for _, o := range []Options{
 		{},
-		{Cluster: &fakeCluster{}, Limits: Limits{MaxPacket: -1}},
-		{Cluster: &fakeCluster{}, Limits: Limits{MaxInflight: 65536}},
-		{Cluster: &fakeCluster{}, Limits: Limits{MaxQueueBytes: 10}},
-		{Cluster: &fakeCluster{}, Limits: Limits{SessionExpiry: -1}},
+		{Cluster: newFakeCluster(), Limits: Limits{MaxPacket: -1}},
+		{Cluster: newFakeCluster(), Limits: Limits{MaxInflight: 65536}},
+		{Cluster: newFakeCluster(), Limits: Limits{MaxQueueBytes: 10}},
+		{Cluster: newFakeCluster(), Limits: Limits{SessionExpiry: -1}},
 	} {
 		if _, err := New(o); !errors.Is(err, ErrOptions) {
 			t.Errorf("%+v: %v", o.Limits, err)
@@ -38,7 +38,7 @@ func TestConnect(t *testing.T) {
 		{"no ID, clean", packet.Connect{Version: 4, CleanStart: true}.Append(nil), packet.Connack{}, ""},
 		{"no ID, persistent", packet.Connect{Version: 4}.Append(nil), packet.Connack{Code: 2}, "refused"},
 		{"long ID", packet.Connect{Version: 4, ClientID: long}.Append(nil), packet.Connack{Code: 2}, "refused"},
-		{"version 5", packet.Connect{Version: 5, ClientID: "a"}.Append(nil), packet.Connack{Code: 1}, "refused"},
+		{"version 6", []byte("\x10\x0d\x00\x04MQTT\x06\x02\x00\x00\x00\x00\x00"), packet.Connack{Version: 5, Code: 0x84}, "refused"},
 		{"version 3.1", []byte("\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x00\x00\x00"), packet.Connack{Code: 1}, "refused"},
 		{"not MQTT", []byte("\x10\x0c\x00\x04HTTP\x04\x02\x00\x00\x00\x00"), nil, "protocol_violation"},
 		{"PINGREQ first", []byte{0xc0, 0}, nil, "protocol_violation"},
@@ -152,39 +152,5 @@ func TestLimitsOfConnecting(t *testing.T) {
 		p.wantClosed()
 		f.connect("a", false, true)
 		f.wantCount("mqtt_connections_refused_total", "max_sessions", 1)
-	})
-}
-
-// TestIgnored: what is not built yet is said once and counted.
-func TestIgnored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := onPipe(t, Limits{})
-		for _, id := range []string{"a", "b"} {
-			p := f.open()
-			name := "user"
-			p.send(packet.Connect{Version: 4, CleanStart: true, ClientID: id, Username: &name,
-				Password: []byte("secret"), Will: &packet.Will{Topic: "w"}})
-			p.want(packet.Connack{})
-			p.subscribe("r", 2)
-			m := publish("r", "x")
-			m.Retain = true
-			p.send(m)
-			p.want(publish("r", "x"))
-			p.send(packet.Publish{Topic: []byte("q"), QoS: 2, ID: 1})
-			p.wantClosed()
-		}
-		synctest.Wait()
-		f.wantCount("mqtt_wills_ignored_total", "", 2)
-		f.wantCount("mqtt_retain_ignored_total", "", 2)
-		f.wantClosed("qos2_unsupported", 2)
-		log := f.log.String()
-		for _, word := range []string{"wills", "retained", "QoS 2"} {
-			if strings.Count(log, word) != 1 {
-				t.Errorf("%q is not logged once:\n%s", word, log)
-			}
-		}
-		if strings.Contains(log, "secret") {
-			t.Error("a password was logged")
-		}
 	})
 }

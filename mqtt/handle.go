@@ -2,10 +2,7 @@ package mqtt
 
 import (
 	"fmt"
-	"sync/atomic"
-	"unsafe"
 
-	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/mqtt/packet"
 )
 
@@ -15,12 +12,14 @@ func (c *conn) handle(p packet.Packet) error {
 	switch p.Type {
 	case packet.TypePublish:
 		return c.handlePublish(p)
-	case packet.TypePuback:
+	case packet.TypePuback, packet.TypePubrec, packet.TypePubcomp:
 		ack, err := p.Ack()
 		if err == nil {
-			c.client.puback(c, ack.ID)
+			c.client.acknowledged(c, ack)
 		}
 		return err
+	case packet.TypePubrel:
+		return c.handlePubrel(p)
 	case packet.TypeSubscribe:
 		return c.handleSubscribe(p)
 	case packet.TypeUnsubscribe:
@@ -29,135 +28,62 @@ func (c *conn) handle(p packet.Packet) error {
 		if err := p.Empty(); err != nil {
 			return err
 		}
-		c.out.reply(packet.AppendEmpty(nil, packet.TypePingresp))
+		c.out.reply(pingresp{})
 		return nil
 	case packet.TypeDisconnect:
-		if err := p.Empty(); err != nil {
-			return err
-		}
-		return errDisconnect
+		return c.handleDisconnect(p)
+	case packet.TypeAuth:
+		return c.handleAuth(p)
 	}
 	return fmt.Errorf("%w: unexpected %v", packet.ErrProtocol, p.Type)
 }
 
-// handlePublish passes a message on to the cluster. It may wait there, which
-// pauses this publisher and keeps its messages in order.
-func (c *conn) handlePublish(p packet.Packet) error {
-	in, err := p.Publish()
+// encoder is a packet that can be sent.
+type encoder interface{ Append(dst []byte) []byte }
+
+type pingresp struct{}
+
+// Append implements encoder.
+func (pingresp) Append(dst []byte) []byte { return packet.AppendEmpty(dst, packet.TypePingresp) }
+
+var _ encoder = pingresp{}
+
+// handleDisconnect takes note of how the client leaves: only the normal way
+// removes its will [MQTT-3.14.4-3].
+func (c *conn) handleDisconnect(p packet.Packet) error {
+	d, err := p.Disconnect()
 	if err != nil {
 		return err
 	}
-	b, stripe := c.broker, c.client.number
-	b.counters.add(publishesReceived, stripe, 1)
-	if in.QoS == 2 {
-		b.said[endQoS2].Do(func() { b.log.Warn("a QoS 2 publish closed its connection: not supported yet", "client", c.client.id) })
-		return errQoS2
-	}
-	if in.Retain {
-		b.warnOnce(retainIgnored, "retained messages are not supported yet: one is delivered and not stored", "client", c.client.id)
-	}
-	var accepted func()
-	if in.QoS > 0 {
-		accepted = c.acks.publish(in.ID)
-	}
-	if err := b.cluster.Publish(c.ctx, newMessage(in, p.Kept, c.client.id), accepted); err != nil {
-		return fmt.Errorf("%w: %w", errPublish, err)
-	}
-	return nil
-}
-
-// newMessage makes the one copy of a message that everybody shares, topic and
-// payload in one piece of memory. With keep, the packet's own memory is it.
-func newMessage(in packet.Publish, keep bool, publisher string) *core.Message {
-	topic, payload := in.Topic, in.Payload
-	if !keep {
-		buf := append(make([]byte, 0, len(topic)+len(payload)), topic...)
-		buf = append(buf, payload...)
-		topic, payload = buf[:len(topic)], buf[len(topic):]
-	}
-	return &core.Message{
-		// Nobody writes to this memory any more, so it may be a string.
-		Topic:     core.Topic(unsafe.String(unsafe.SliceData(topic), len(topic))),
-		Payload:   payload,
-		QoS:       in.QoS,
-		Retain:    in.Retain,
-		Publisher: publisher,
-	}
-}
-
-// maxGranted is the highest QoS that a subscription is granted: QoS 2 is not
-// supported yet, and the standard allows to grant less.
-const maxGranted = 1
-
-// handleSubscribe adds subscriptions. The SUBACK leaves when all of them are
-// visible, and reading goes on meanwhile.
-func (c *conn) handleSubscribe(p packet.Packet) error {
-	req, err := p.Subscribe()
-	if err != nil {
-		return err
-	}
-	answer := packet.Suback{ID: req.ID, Codes: make([]byte, len(req.Subscriptions))}
-	c.acks.subscribe()
-	// One more than the filters, so that none of them is the last one before
-	// all codes are known.
-	var missing atomic.Int64
-	missing.Store(int64(len(req.Subscriptions)) + 1)
-	visible := func() {
-		if missing.Add(-1) == 0 {
-			c.acks.suback(answer)
+	if d.SessionExpiry != nil {
+		if *d.SessionExpiry > 0 && c.expires == 0 { // [MQTT 5.0, 3.14.2.2.2]
+			return fmt.Errorf("%w: DISCONNECT with a session expiry, and the CONNECT had none", packet.ErrProtocol)
 		}
+		c.ending.Expiry, c.ending.HasExpiry = c.broker.limits.expiry(*d.SessionExpiry), true
 	}
-	for i, s := range req.Subscriptions {
-		s.QoS = min(s.QoS, maxGranted)
-		answer.Codes[i] = byte(s.QoS)
-		if !c.client.subscribe(c, s, visible) {
-			answer.Codes[i] = packet.SubackFailure
-			visible()
-		}
-	}
-	visible()
-	return nil
+	c.ending.DiscardWill = d.Reason == packet.Success
+	return errDisconnect
 }
 
-// subscribe adds a subscription to the session and to the cluster and reports
-// whether it did.
-func (cl *client) subscribe(c *conn, s packet.Subscription, visible func()) bool {
-	cl.changes.Lock()
-	defer cl.changes.Unlock()
-	cl.mu.Lock()
-	mine := cl.conn == c
-	ok := mine && cl.session.Subscribe(s)
-	cl.mu.Unlock()
-	if mine && !ok {
-		cl.broker.counters.add(subscriptionsRefused, cl.number, 1)
-	}
-	if !ok {
-		return false
-	}
-	cl.broker.cluster.Subscribe(cl, s.Filter, s.QoS, visible)
-	return true
-}
-
-// handleUnsubscribe takes subscriptions back.
-func (c *conn) handleUnsubscribe(p packet.Packet) error {
-	req, err := p.Unsubscribe()
+// handlePubrel ends the exchange of a QoS 2 message of the client
+// [MQTT-4.3.3-11].
+func (c *conn) handlePubrel(p packet.Packet) error {
+	in, err := p.Ack()
 	if err != nil {
 		return err
 	}
-	for _, f := range req.Filters {
-		c.client.unsubscribe(c, f)
+	answer := packet.Ack{Version: c.version, Type: packet.TypePubcomp, ID: in.ID}
+	if !c.client.release(c, in.ID) {
+		c.broker.counters.add(acksUnknown, c.client.number, 1)
+		answer.Reason = packet.PacketIdentifierNotFound
 	}
-	c.out.reply(packet.Ack{Type: packet.TypeUnsuback, ID: req.ID}.Append(nil))
+	c.written(func() { c.acks.complete(answer) })
 	return nil
 }
 
-func (cl *client) unsubscribe(c *conn, f core.Filter) {
-	cl.changes.Lock()
-	defer cl.changes.Unlock()
+// release frees the identifier of a QoS 2 message of the client.
+func (cl *client) release(c *conn, id uint16) (known bool) {
 	cl.mu.Lock()
-	ok := cl.conn == c && cl.session.Unsubscribe(f)
-	cl.mu.Unlock()
-	if ok {
-		cl.broker.cluster.Unsubscribe(cl, f)
-	}
+	defer cl.mu.Unlock()
+	return cl.conn == c && cl.session.Release(id)
 }

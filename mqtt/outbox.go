@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"net"
 	"sync"
 	"time"
 
@@ -10,9 +9,9 @@ import (
 )
 
 const (
-	chunk       = 64 << 10 // bytes of one write, and the largest buffer kept
+	chunk       = 64 << 10 // bytes of one write that may wait, and the largest buffer kept
 	replyLimit  = 64 << 10 // bytes of replies that wait before reading pauses
-	firstBuffer = 4 << 10
+	firstBuffer = 2 << 10
 )
 
 // outBuffers holds buffers of connections that have something to send; an
@@ -22,61 +21,79 @@ var outBuffers = sync.Pool{New: func() any {
 	return &buf
 }}
 
-// outbox collects what goes to a connection and writes it from a goroutine
-// that exists only while there is something to write: whatever gathers during
-// one write leaves together with the next.
+// outbox collects what goes to a connection. The writers write it: whatever
+// gathers during one write leaves together with the next. A socket that takes
+// no more gets a goroutine of its own until it has taken everything.
 type outbox struct {
-	nc      net.Conn
-	limit   int           // deliveries stop at so many bytes
-	timeout time.Duration // of one chunk
-
-	room   func()      // called without locks when the buffer was swapped
-	failed func(error) // called once when a write failed or panicked
-
-	flushers sync.WaitGroup
+	c       *conn
+	next    *outbox        // in the list of a writer
+	flushes sync.WaitGroup // one while flushing
 
 	mu       sync.Mutex
-	buf      *[]byte // nil when empty
-	spare    *[]byte // while flushing: the next one; may be nil
-	replies  int     // bytes of it that are not deliveries
-	starved  bool    // a delivery found no room
+	buf      *[]byte     // nil when empty
+	aliases  *outAliases // nil: none
+	replies  int         // bytes of buf that are not deliveries
+	version  packet.Version
+	starved  bool // a delivery found no room
 	flushing bool
-	closed   bool
+	closed   bool // nothing is taken any more
 }
 
 // backlog is where an outbox takes deliveries from: a session.
 type backlog interface {
-	Next() (packet.Delivery, bool)
+	Next(now time.Time) (session.Out, bool)
 }
 
 var _ backlog = (*session.Session)(nil)
 
+// setClient sets what depends on the CONNECT, before anything is sent.
+func (o *outbox) setClient(req packet.Connect) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.version = req.Version
+	if req.TopicAliasMaximum > 0 {
+		o.aliases = &outAliases{limit: min(int(req.TopicAliasMaximum), maxOutAliases), maxPacket: int(req.MaximumPacketSize)}
+	}
+}
+
 // pull appends deliveries while there are any and there is room; if that ends
-// it, room is called when there is some.
-func (o *outbox) pull(from backlog) {
+// it, the connection is told when there is some. It reports whether there are no more.
+func (o *outbox) pull(from backlog, now time.Time) (dry bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.ready() {
-		d, ok := from.Next()
+		out, ok := from.Next(now)
 		if !ok {
-			return
+			return true
 		}
 		o.begin()
-		*o.buf = d.Append(*o.buf)
+		if out.Pubrel != 0 {
+			*o.buf = packet.Ack{Version: o.version, Type: packet.TypePubrel, ID: out.Pubrel}.Append(*o.buf)
+			continue
+		}
+		o.append(&out.Delivery)
 	}
+	return false
 }
 
 // deliver appends d and reports whether there was room; one packet may exceed
 // the limit.
-func (o *outbox) deliver(d packet.Delivery) bool {
+func (o *outbox) deliver(d *packet.Delivery) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.ready() {
 		return false
 	}
 	o.begin()
-	*o.buf = d.Append(*o.buf)
+	o.append(d)
 	return true
+}
+
+func (o *outbox) append(d *packet.Delivery) {
+	if o.aliases != nil {
+		o.aliases.apply(d)
+	}
+	*o.buf = d.Append(*o.buf)
 }
 
 // full reports whether deliveries find no room.
@@ -86,13 +103,13 @@ func (o *outbox) full() bool {
 	return !o.ready()
 }
 
-// ready reports whether a delivery finds room; if not, room is called when
+// ready reports whether a delivery finds room; if not, the connection is told when
 // there is some. The lock is held.
 func (o *outbox) ready() bool {
 	if o.closed {
 		return false
 	}
-	if o.buf != nil && len(*o.buf) >= o.limit {
+	if o.buf != nil && len(*o.buf) >= o.c.broker.limits.OutBuffer {
 		o.starved = true
 		return false
 	}
@@ -101,19 +118,36 @@ func (o *outbox) ready() bool {
 
 // reply appends a packet that answers the client; it always finds room,
 // because the reader of the connection stops at crowded.
-func (o *outbox) reply(encoded []byte) {
+func (o *outbox) reply(p encoder) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.replyLocked(p)
+}
+
+// ack is reply without the memory for an interface.
+func (o *outbox) ack(a packet.Ack) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.begin()
+		before := len(*o.buf)
+		*o.buf = a.Append(*o.buf)
+		o.replies += len(*o.buf) - before
+	}
+}
+
+func (o *outbox) replyLocked(p encoder) {
 	if o.closed {
 		return
 	}
 	o.begin()
-	*o.buf = append(*o.buf, encoded...)
-	o.replies += len(encoded)
+	before := len(*o.buf)
+	*o.buf = p.Append(*o.buf)
+	o.replies += len(*o.buf) - before
 }
 
 // crowded reports whether so many replies wait that no more packets should be
-// read; if so, room is called when they have left.
+// read; if so, the connection is told when they have left.
 func (o *outbox) crowded() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -121,22 +155,35 @@ func (o *outbox) crowded() bool {
 	return o.replies >= replyLimit
 }
 
-// begin makes sure of a buffer and of a flusher; the lock is held.
+// begin makes sure of a buffer and of a flush; the lock is held.
 func (o *outbox) begin() {
-	if o.buf == nil {
-		o.buf, o.spare = o.spare, nil
-	}
 	if o.buf == nil {
 		o.buf = outBuffers.Get().(*[]byte)
 	}
 	if !o.flushing {
 		o.flushing = true
-		o.flushers.Go(o.flush)
+		o.flushes.Add(1)
+		if o.c.source.raw != nil {
+			o.c.broker.writers.enqueue(o)
+		} else {
+			go o.drain(nil)
+		}
 	}
 }
 
+// finish takes in a last packet, nil for none, and nothing after it. The
+// caller waits for flushes, and closes the connection if that takes too long.
+func (o *outbox) finish(last encoder) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if last != nil {
+		o.replyLocked(last)
+	}
+	o.closed = true
+}
+
 // close drops what waits. The caller closes the connection, which ends a
-// blocked write, and may then wait for flushers.
+// blocked write, and may then wait for flushes.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -147,67 +194,26 @@ func (o *outbox) close() {
 	}
 }
 
-// flush writes until nothing is left.
-func (o *outbox) flush() {
-	defer func() {
-		if p := recover(); p != nil {
-			o.failed(newPanicError(p))
-		}
-	}()
-	var written *[]byte
-	for {
-		buf, starved := o.swap(written)
-		if buf == nil {
-			return
-		}
-		if starved {
-			o.room()
-		}
-		if err := o.write(*buf); err != nil {
-			o.failed(err)
-			return
-		}
-		written = buf
-	}
-}
-
-// swap takes the buffer away to be written and keeps the one that was; nil
-// ends the flusher, and then no buffer is kept.
-func (o *outbox) swap(written *[]byte) (buf *[]byte, starved bool) {
+// swap takes the buffer away to be written; nil ends the flush.
+func (o *outbox) swap() (buf *[]byte, starved bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	buf, starved = o.buf, o.starved
 	o.buf, o.replies, o.starved = nil, 0, false
-	o.flushing = buf != nil
-	if written != nil {
-		*written = (*written)[:0]
-		o.spare = written
-	}
-	if !o.flushing && o.spare != nil {
-		release(o.spare)
-		o.spare = nil
+	if buf == nil {
+		o.flushing = false
+		o.flushes.Done()
 	}
 	return buf, starved
 }
 
-// write sends in chunks, so that the timeout means a rate and not a size.
-func (o *outbox) write(b []byte) error {
-	for len(b) > 0 {
-		n := min(len(b), chunk)
-		if err := o.nc.SetWriteDeadline(time.Now().Add(o.timeout)); err != nil {
-			return err
-		}
-		if _, err := o.nc.Write(b[:n]); err != nil {
-			return err
-		}
-		b = b[n:]
+// more reports whether something has gathered, and ends the flush if not.
+func (o *outbox) more() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.buf == nil {
+		o.flushing = false
+		o.flushes.Done()
 	}
-	return nil
-}
-
-func release(buf *[]byte) {
-	if cap(*buf) <= chunk {
-		*buf = (*buf)[:0]
-		outBuffers.Put(buf)
-	}
+	return o.buf != nil
 }

@@ -8,11 +8,24 @@ import (
 	"github.com/muster-mqtt/muster/mqtt/session"
 )
 
-// attachment is a connection on its way to a session.
-type attachment struct {
-	conn  *conn
-	req   packet.Connect
-	token core.Token
+// takeoverWait is how long a connection waits for the one that it replaces to
+// come to its end.
+const takeoverWait = 10 * time.Second
+
+// attach claims the client ID in the cluster and ties the connection to a
+// session, the CONNACK being the first packet out.
+func (b *Broker) attach(c *conn, in entry) error {
+	id := in.req.ClientID
+	if !b.register(id) {
+		return &refusal{refusedSessions, packet.QuotaExceeded, "there are too many sessions"}
+	}
+	defer b.unregister(id)
+	a := &attachment{conn: c, in: in, token: b.cluster.Claim(id, in.req.CleanStart)}
+	present, err := b.adopt(a)
+	if err != nil {
+		return err
+	}
+	return b.greet(c, c.connack(a, present))
 }
 
 // register opens the place of a client ID before its claim, so that a claim
@@ -47,71 +60,140 @@ func (b *Broker) sweep(clientID string) {
 	}
 }
 
-// adopt gives a connection the session that is here, or a new one, and ends
-// what it replaces. A lower token than one seen loses.
-func (b *Broker) adopt(a attachment) error {
-	replaced, err := b.place(a)
-	if replaced.conn != nil {
-		replaced.conn.close(endTakenOver)
+// adopt gives a connection the session that is here, or a new one. It first
+// ends the connection that it replaces, and waits for it: two readers of one
+// session would see its QoS 2 identifiers out of turn.
+func (b *Broker) adopt(a *attachment) (present bool, err error) {
+	timeout := time.NewTimer(takeoverWait)
+	defer timeout.Stop()
+	for {
+		p, err := b.place(a)
+		if err != nil || p.wait == nil {
+			b.publishWill(p.client, p.will)
+			if p.discarded != nil {
+				b.endSession(p.discarded, sessionsDiscarded)
+			}
+			return p.present, err
+		}
+		p.conn.close(bye{why: endTakenOver, code: packet.SessionTakenOver})
+		select {
+		case <-p.wait:
+		case <-a.conn.ctx.Done():
+			return false, a.conn.ctx.Err()
+		case <-timeout.C:
+			return false, &refusal{refusedBusy, packet.ServerUnavailable, "the connection to be replaced does not end"}
+		}
 	}
-	if replaced.session != nil {
-		b.endSession(replaced.session, sessionsDiscarded)
-	}
-	return err
 }
 
-// replaced is what a new connection puts an end to.
-type replaced struct {
-	conn    *conn
-	session *client
+// placed is what came of looking for a session.
+type placed struct {
+	client    *client
+	present   bool          // it was here before
+	will      *core.Message // to be published; nil: none
+	discarded *client       // to be ended; nil: none
+
+	conn *conn           // to be closed, and
+	wait <-chan struct{} // waited for, before it is tried again; nil: none
 }
 
-func (b *Broker) place(a attachment) (replaced, error) {
+func (b *Broker) place(a *attachment) (placed, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := b.places[a.req.ClientID]
+	p := b.places[a.in.req.ClientID]
 	if a.token.Compare(p.top) < 0 {
-		return replaced{}, errTakenOver
+		return placed{}, errTakenOver
 	}
 	p.top = a.token
-	if old := p.client; old != nil && old.persistent && !a.req.CleanStart {
-		return replaced{conn: old.attach(a, true)}, nil
-	}
 	old := p.client
+	if old == nil {
+		p.client = b.newClient(a)
+		return placed{client: p.client, will: p.client.attach(a)}, nil
+	}
+	if c, wait := old.occupied(); c != nil {
+		return placed{conn: c, wait: wait}, nil
+	}
+	if !a.in.req.CleanStart && !old.over(time.Now()) {
+		return placed{client: old, present: true, will: old.attach(a)}, nil
+	}
 	p.client = b.newClient(a)
-	p.client.attach(a, false)
-	return replaced{session: old}, nil
+	return placed{client: p.client, discarded: old, will: p.client.attach(a)}, nil
 }
 
-func (b *Broker) newClient(a attachment) *client {
-	expiry := b.limits.SessionExpiry
-	if a.req.CleanStart {
-		expiry = 0
+// newClient makes a session for a connection, recorded if it is to stay.
+func (b *Broker) newClient(a *attachment) *client {
+	cl := &client{broker: b, id: a.in.req.ClientID, number: b.numbers.Add(1)}
+	cl.log = b.durable.open(cl, scopeOf(a.conn.expires, a.in.req.Will != nil))
+	cl.session = session.New(cl.log.options(session.Options{Limits: b.limits.session()}))
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.log.opened(cl.session, time.Now())
+	return cl
+}
+
+// greet sends the CONNACK when the journal has what the CONNECT did to a
+// session that is to stay.
+func (b *Broker) greet(c *conn, answer packet.Connack) error {
+	cl := c.client
+	if b.journal == nil || c.expires == 0 {
+		cl.greet(c, answer)
+		return nil
 	}
-	s := session.New(expiry, b.limits.session())
-	return &client{broker: b, id: a.req.ClientID, number: b.numbers.Add(1),
-		persistent: s.Persistent(), session: s}
+	sent := make(chan struct{})
+	b.journal.Written(func() {
+		cl.greet(c, answer)
+		close(sent)
+	})
+	select {
+	case <-sent:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
+}
+
+// written calls f when the journal has everything recorded so far; it may be
+// at once.
+func (b *Broker) written(f func()) {
+	if b.journal == nil {
+		f()
+		return
+	}
+	b.journal.Written(f)
+}
+
+// written calls f when the journal has everything that was recorded of the
+// session so far; of one that ends with its connection nothing is.
+func (c *conn) written(f func()) {
+	if c.expires == 0 {
+		f()
+		return
+	}
+	c.broker.written(f)
 }
 
 // detach ends the tie between a connection and its session, and the session
-// with it unless it is persistent.
+// with it unless it is to stay.
 func (b *Broker) detach(c *conn) {
 	cl := c.client
 	if cl == nil {
 		return
 	}
-	if b.leave(cl, c) {
+	f := b.leave(cl, c)
+	b.publishWill(cl, f.will)
+	if f.over {
 		b.endSession(cl, none)
 	}
 }
 
-func (b *Broker) leave(cl *client, c *conn) (over bool) {
+func (b *Broker) leave(cl *client, c *conn) farewell {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if over = cl.detach(c); over {
+	f := cl.detach(c)
+	if f.over {
 		b.remove(cl)
 	}
-	return over
+	return f
 }
 
 // remove empties the place of a session; the lock is held.
@@ -122,12 +204,30 @@ func (b *Broker) remove(cl *client) {
 	}
 }
 
-// expire ends a session whose client has been away for too long.
-func (b *Broker) expire(cl *client) {
+// due publishes the will of a session whose client is away, or ends the
+// session, or both.
+func (b *Broker) due(cl *client) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if cl.over(time.Now()) && b.start(func() { b.endSession(cl, sessionsExpired) }) {
+	if b.closed {
+		return
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.ended || cl.conn != nil {
+		return
+	}
+	will, over := cl.dueLocked(time.Now())
+	if over {
 		b.remove(cl)
+	}
+	if over || will != nil {
+		b.start(func() {
+			b.publishWill(cl, will)
+			if over {
+				b.endSession(cl, sessionsExpired)
+			}
+		})
 	}
 }
 
@@ -136,16 +236,17 @@ func (b *Broker) expire(cl *client) {
 func (b *Broker) endSession(cl *client, why count) {
 	cl.changes.Lock()
 	defer cl.changes.Unlock()
-	subs, c := cl.end()
-	if c != nil {
-		c.close(endTakenOver)
+	r := cl.end()
+	if r.conn != nil {
+		r.conn.close(bye{why: endTakenOver, code: packet.SessionTakenOver})
 	}
 	if why != none {
 		b.counters.add(why, cl.number, 1)
 	}
-	for _, s := range subs {
-		b.cluster.Unsubscribe(cl, s.Filter)
+	for _, s := range r.subscriptions {
+		b.cluster.Unsubscribe(cl, s.Filter, s.Group)
 	}
+	b.publishWill(cl, r.will)
 }
 
 // TakenOver implements SessionOwner.
@@ -165,6 +266,7 @@ func (b *Broker) TakenOver(clientID string, token core.Token, discard bool) {
 			b.remove(cl)
 		}
 	default:
-		cl.disconnect(endTakenOver)
+		cl.forgetWill()
+		cl.disconnect(bye{why: endTakenOver, code: packet.SessionTakenOver, elsewhere: true})
 	}
 }

@@ -9,13 +9,15 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/muster-mqtt/muster/mqtt/packet"
 )
 
 // listener is one call of Serve.
 type listener struct {
 	broker *Broker
-	name   string
-	max    int
+	opts   ListenerOptions
+	rate   bucket // of new connections
 
 	conns sync.WaitGroup
 	mu    sync.Mutex
@@ -27,8 +29,8 @@ type listener struct {
 // of this listener have ended.
 func (b *Broker) Serve(ctx context.Context, ln net.Listener, o ListenerOptions) error {
 	defer ln.Close()
-	l := &listener{broker: b, name: o.ID, max: cmp.Or(o.MaxConnections, defaultMaxConnections),
-		open: map[*conn]struct{}{}}
+	o.MaxConnections = cmp.Or(o.MaxConnections, defaultMaxConnections)
+	l := &listener{broker: b, opts: o, rate: newBucket(o.ConnectRate, time.Now()), open: map[*conn]struct{}{}}
 	if !b.enter() {
 		return ErrClosed
 	}
@@ -76,13 +78,14 @@ func (l *listener) accept(ctx context.Context, ln net.Listener) error {
 			return nil
 		case err == nil:
 			pause = 0
-			l.take(ctx, nc)
+			l.take(nc)
+			l.delay(ctx)
 		case passing(err):
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			l.broker.warnOnce(acceptErrors, "accepting a connection failed", "listener", l.name, "error", err)
+			l.broker.warnOnce(acceptErrors, "accepting a connection failed", "listener", l.opts.ID, "error", err)
 			wait(ctx, pause)
 		default:
-			return fmt.Errorf("listener %s: %w", l.name, err)
+			return fmt.Errorf("listener %s: %w", l.opts.ID, err)
 		}
 	}
 }
@@ -106,35 +109,43 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
+// delay waits while connections come faster than the listener may take them.
+func (l *listener) delay(ctx context.Context) {
+	if d := l.rate.take(time.Now(), 1); d > 0 {
+		l.broker.counters.add(acceptsDelayed, 0, 1)
+		wait(ctx, d)
+	}
+}
+
 // take starts a connection, or closes it at once when there are too many.
-func (l *listener) take(ctx context.Context, nc net.Conn) {
+func (l *listener) take(nc net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) >= l.max {
+	if len(l.open) >= l.opts.MaxConnections {
 		nc.Close()
 		l.broker.warnOnce(refusedConnections, "connection closed: the listener is full",
-			"listener", l.name, "max_connections", l.max)
+			"listener", l.opts.ID, "max_connections", l.opts.MaxConnections)
 		return
 	}
 	l.broker.counters.add(connectionsOpened, 0, 1)
-	c := newConn(ctx, l, nc)
+	c := newConn(l, nc)
 	l.open[c] = struct{}{}
-	l.conns.Go(func() {
-		defer l.forget(c)
-		c.run()
-	})
+	l.conns.Add(1)
+	go c.enter()
 }
 
+// forget is called when nothing of a connection is left.
 func (l *listener) forget(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.open, c)
+	l.conns.Done()
 }
 
 func (l *listener) closeAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
-		c.close(endShutdown)
+		c.close(bye{why: endShutdown, code: packet.ServerShuttingDown})
 	}
 }

@@ -14,9 +14,8 @@ import (
 
 // fill delivers n messages of 100 bytes to the only subscriber.
 func (f *fixture) fill(q core.QoS, from, n int) {
-	s := f.cluster.match("t")[0].s
 	for i := from; i < from+n; i++ {
-		s.Deliver(message("t", q, padded(i)), 1)
+		f.deliver(message("t", q, padded(i)))
 	}
 }
 
@@ -119,7 +118,7 @@ func TestReplyFlood(t *testing.T) {
 			t.Errorf("%d bytes were taken: %v", n, err)
 		}
 		synctest.Wait()
-		f.wantCount("mqtt_reads_paused_total", "", 1)
+		f.wantCount("mqtt_reads_paused_total", "unanswered", 1)
 		for range replyLimit / 2 {
 			p.want(empty(packet.TypePingresp))
 		}
@@ -134,7 +133,7 @@ func TestTooLargeToSend(t *testing.T) {
 		p.subscribe("t", 0)
 		m := message("t", 0, "")
 		m.Payload = make([]byte, 268_435_455)
-		f.cluster.match("t")[0].s.Deliver(m, 0)
+		f.deliver(m)
 		f.wantDropped("message_too_large", 1)
 		p.silent(time.Second)
 	})

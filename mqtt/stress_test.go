@@ -26,12 +26,12 @@ func TestCounting(t *testing.T) {
 		peers = append(peers, p)
 		readers.Go(func() { arrived.Add(p.countUntil(packet.TypeUnsuback)) })
 	}
-	subs := f.cluster.match("t")
+	subs := f.cluster.match(message("t", 0, ""))
 	for range 4 {
 		writers.Go(func() {
 			for i := range 2000 {
 				for _, m := range subs {
-					m.s.Deliver(message("t", 0, padded(i)), 0)
+					m.s.Deliver(message("t", 0, padded(i)), core.Grant{})
 				}
 			}
 		})
@@ -70,12 +70,12 @@ func TestUnreliableClient(t *testing.T) {
 	first := f.connect("a", false, false)
 	first.subscribe("t/#", 1)
 	first.nc.Close()
-	s := f.cluster.match("t/x")[0].s
+	s := f.cluster.match(message("t/x", 0, ""))[0].s
 	var writers sync.WaitGroup
 	for i := range publishers {
 		writers.Go(func() {
 			for j := range each {
-				s.Deliver(message("t/x", 1, strconv.Itoa(i)+" "+strconv.Itoa(j)), 1)
+				s.Deliver(message("t/x", 1, strconv.Itoa(i)+" "+strconv.Itoa(j)), core.Grant{QoS: 1})
 			}
 		})
 	}

@@ -20,6 +20,8 @@ func main() {
 	status := cli.Main(ctx, cli.Invocation{
 		Args:    os.Args[1:],
 		Environ: os.Environ(),
+		Stdin:   os.Stdin,
+		Secret:  cli.Terminal(os.Stdin, os.Stderr),
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
 		Version: version,

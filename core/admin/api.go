@@ -45,6 +45,7 @@ type Options struct {
 	Viewer      Viewer
 	Operator    Operator
 	Plugins     func() []Plugin     // nil: none
+	Strategies  Strategies          // nil: none
 	Counters    func() []core.Count // nil: none
 	// Unready tells why a node in a cluster is not ready yet; "" means it is,
 	// and so does nil.
@@ -102,6 +103,7 @@ func (a *api) routes() http.Handler {
 	get("/health/live", a.live)
 	get("/health/ready", a.ready)
 	get("/metrics", a.metrics.ServeHTTP)
+	a.discoveryRoutes(get, post)
 	post("/v1/cluster/join", a.join)
 	post("/v1/cluster/merge", a.merge)
 	post("/v1/cluster/leave", a.leave)

@@ -67,8 +67,8 @@ func TestReads(t *testing.T) {
 		{"GET", "/v1/routes?topic=a&topic=b", "", 400, `{"error":"query parameter topic is given twice"}`},
 		{"GET", "/v1/members?wait=1s", "", 400, `{"error":"unknown query parameter \"wait\": there are none here"}`},
 		{"GET", "/v1/cluster?%zz", "", 400, `{"error":"query: invalid URL escape \"%zz\""}`},
-		{"GET", "/v1/plugins", "", 200, `{"plugins":[{"strategy":"dns","pid":7,"version":"v1","state":"running","restarts":2},` +
-			`{"strategy":"mcast","pid":0,"version":"","state":"backing off","restarts":0,"last_error":"exit status 1"}]}`},
+		{"GET", "/v1/plugins", "", 200, `{"plugins":[{"strategy":"dns","pid":7,"version":"v1","state":"running","restarts":2,"log_lines_dropped":0},` +
+			`{"strategy":"mcast","pid":0,"version":"","state":"backing off","restarts":0,"last_error":"exit status 1","log_lines_dropped":0}]}`},
 		{"GET", "/health/live", "", 200, `{"status":"live"}`},
 		{"GET", "/health/ready", "", 200, `{"status":"ready"}`},
 		{"GET", "/v1/nothing", "", 404, `{"error":"nothing is at /v1/nothing"}`},

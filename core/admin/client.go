@@ -112,6 +112,33 @@ func (c *Client) Plugins(ctx context.Context) (out Plugins, err error) {
 	return out, c.get(ctx, "/v1/plugins", &out)
 }
 
+// Discovery asks what each discovery strategy is and last said.
+func (c *Client) Discovery(ctx context.Context) (out Discovery, err error) {
+	return out, c.get(ctx, "/v1/discovery", &out)
+}
+
+// TestDiscovery asks a strategy once, without any effect on the node.
+func (c *Client) TestDiscovery(ctx context.Context, strategy string) (out DiscoveryTest, err error) {
+	return out, c.post(ctx, "/v1/discovery/"+url.PathEscape(strategy)+"/test", struct{}{}, &out)
+}
+
+// SwitchDiscovery starts the plugin of a strategy at once, or ends it.
+func (c *Client) SwitchDiscovery(ctx context.Context, strategy string, on bool) error {
+	verb := "/disable"
+	if on {
+		verb = "/enable"
+	}
+	return c.post(ctx, "/v1/discovery/"+url.PathEscape(strategy)+verb, struct{}{}, &Switched{})
+}
+
+// Unclaim removes the claim of the node's cluster, and returns the strategy
+// that held it.
+func (c *Client) Unclaim(ctx context.Context) (strategy string, err error) {
+	var out Switched
+	err = c.post(ctx, "/v1/discovery/unclaim", struct{}{}, &out)
+	return out.Strategy, err
+}
+
 // Join asks the node to join the cluster of the node at target.
 func (c *Client) Join(ctx context.Context, target string) (out Cluster, err error) {
 	return out, c.post(ctx, "/v1/cluster/join", joinRequest{Node: target}, &out)

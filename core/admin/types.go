@@ -55,12 +55,15 @@ type Routes struct {
 
 // Plugin is one discovery process of GET /v1/plugins.
 type Plugin struct {
-	Strategy  string `json:"strategy"`
-	PID       int    `json:"pid"` // 0: not running
-	Version   string `json:"version"`
-	State     string `json:"state"`
-	Restarts  uint64 `json:"restarts"`
-	LastError string `json:"last_error,omitempty"`
+	Strategy   string `json:"strategy"`
+	PID        int    `json:"pid"` // 0: not running
+	Version    string `json:"version"`
+	Path       string `json:"path,omitempty"` // of the program
+	State      string `json:"state"`          // starting, ready, restarting, broken, refused, disabled or stopped
+	Restarts   uint64 `json:"restarts"`
+	LastError  string `json:"last_error,omitempty"`
+	ErrorClass string `json:"last_error_class,omitempty"`
+	LogDropped uint64 `json:"log_lines_dropped"` // of its output
 }
 
 // Plugins is the answer of GET /v1/plugins, sorted by strategy.

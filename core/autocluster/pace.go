@@ -49,6 +49,9 @@ func (p Pace) Next(last Poll, rand *rand.Rand) (wait, base time.Duration) {
 	return max(wait, min(last.RetryAfter, retryMax)), base
 }
 
+// Slowest is the longest time between two polls, before its spread.
+func (p Pace) Slowest() time.Duration { return p.withDefaults().Max }
+
 // spread is a random part of up to a fifth of d.
 func spread(d time.Duration, rand *rand.Rand) time.Duration {
 	return time.Duration(rand.Int64N(int64(d/jitterShare) + 1))

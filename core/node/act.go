@@ -141,14 +141,23 @@ func (n *Node) expelled(e membership.Entry) {
 // standAlone gives the membership up and founds a cluster of one, marked as
 // left so that nothing but an operator's word changes it.
 func (n *Node) standAlone() {
-	n.left, n.merged = true, nil
-	n.found()
+	n.merged = nil
+	n.setLeft(true)
+	n.found(core.Cluster{})
 	n.members.Clear(n.record())
 	n.markDirty()
 }
 
-// found makes a new provisional cluster, with self as its first member.
-func (n *Node) found() {
+// found makes a cluster with self as its first member: the one named by a
+// claim, or a new provisional one.
+func (n *Node) found(named core.Cluster) {
+	if !named.IsZero() { // by a claim: others may have adopted it before us
+		n.setCluster(named, n.stamp())
+		for _, c := range n.form.candidates { // those who answered before may have adopted it too
+			c.next = n.now()
+		}
+		return
+	}
 	uid, err := core.NewUID(rand.Reader)
 	if err != nil {
 		n.log.Error("no cluster uid", "error", err)

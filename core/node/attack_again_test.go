@@ -172,7 +172,7 @@ func TestMatchJustBeforeTheFailure(t *testing.T) {
 		a.routes.SetLive(slot, true) // what a publish saw that is a little late
 		done := make(chan struct{})
 		m := &core.Message{Topic: "x", Payload: []byte("1"), QoS: 1}
-		if err := a.Publish(t.Context(), m, func() { close(done) }); err != nil {
+		if err := a.Publish(t.Context(), m, then(func() { close(done) })); err != nil {
 			t.Fatal(err)
 		}
 		a.routes.SetLive(slot, false)

@@ -60,6 +60,7 @@ type storm struct {
 	names   []string
 	actors  map[string]*actor
 	sent    []*sending
+	logs    logs // nil: the nodes have no disk for messages
 }
 
 // actor is a node with what its sessions have done in its present run.
@@ -90,8 +91,17 @@ func runChaos(t *testing.T, seed uint64) {
 			c.seeds = append(c.seeds, s.names[i]+":1")
 		}
 	}
-	if s.forgets, s.lossy = seed%3 == 0, seed%5 == 2; s.forgets {
-		c.tweak = func(o *Options) { o.Membership.Autoclean = 15 * time.Second }
+	s.forgets, s.lossy = seed%3 == 0, seed%5 == 2
+	if seed%4 >= 2 {
+		s.logs = logs{}
+		c.with(s.logs, time.Millisecond)
+	}
+	if withLog := c.tweak; s.forgets {
+		c.tweak = func(o *Options) {
+			if o.Membership.Autoclean = 15 * time.Second; withLog != nil {
+				withLog(o)
+			}
+		}
 	}
 	for _, a := range s.names {
 		s.actors[a] = &actor{}
@@ -135,10 +145,16 @@ func (s *storm) up(name string) {
 	if a.testNode != nil && s.rng.IntN(12) == 0 { // an empty data directory
 		s.wiped++
 		a.saved = Saved{UID: core.UID{0: a.saved.UID[0], 1: byte(s.wiped)}, Name: a.saved.Name}
+		delete(s.logs, name)
 	}
-	a.testNode, a.up, a.filters, a.born = s.start(name), true, map[core.Filter]*inbox{}, newInbox()
+	if s.logs[name] != nil {
+		a.testNode, _ = s.revive(s.logs, name, "")
+	} else {
+		a.testNode = s.start(name)
+	}
+	a.up, a.filters, a.born = true, map[core.Filter]*inbox{}, newInbox()
 	a.epoch++
-	a.Subscribe(a.born, "all/#", 1, func() {})
+	a.Subscribe(a.born, at("all/#", 1), func() {})
 }
 
 // down ends a node: in order, as by SIGKILL, or with its last writes lost.
@@ -149,9 +165,14 @@ func (s *storm) down(name string) {
 	a.testNode.mu.Lock()
 	before := a.saved
 	a.testNode.mu.Unlock()
-	switch s.rng.IntN(3) {
+	how := s.rng.IntN(3)
+	if l := s.logs[name]; l != nil && how > 0 {
+		l.kill()
+	}
+	switch how {
 	case 0:
 		a.halt()
+		time.Sleep(2 * time.Millisecond) // for its log
 	case 1:
 		a.kill()
 	case 2:
@@ -257,14 +278,16 @@ func (s *storm) traffic() {
 		a := s.actors[name]
 		f := core.Filter(fmt.Sprint("f/", s.rng.IntN(12)))
 		switch old := a.filters[f]; {
+		case s.rng.IntN(4) == 0:
+			s.keep(a)
 		case s.rng.IntN(3) > 0:
 			s.publish(name)
 		case old != nil:
-			a.Unsubscribe(old, f)
+			a.Unsubscribe(old, f, "")
 			delete(a.filters, f)
 		default:
 			a.filters[f] = newInbox()
-			a.Subscribe(a.filters[f], f, 1, func() {})
+			a.Subscribe(a.filters[f], at(f, 1), func() {})
 		}
 	}
 }
@@ -276,7 +299,7 @@ func (s *storm) publish(name string) {
 	p := &sending{from: name, epoch: a.epoch, payload: fmt.Sprintf("%s-%06d", name, len(s.sent))}
 	before := a.alive()
 	m := &core.Message{Topic: "all/x", Payload: []byte(p.payload), QoS: 1, Publisher: name}
-	if err := a.Publish(context.Background(), m, func() { p.acked.Add(1) }); err != nil {
+	if err := a.Publish(context.Background(), m, then(func() { p.acked.Add(1) })); err != nil {
 		s.t.Errorf("publish at %s: %v", name, err)
 		return
 	}
@@ -287,6 +310,23 @@ func (s *storm) publish(name string) {
 		}
 	}
 	s.sent = append(s.sent, p)
+}
+
+// keep publishes something to be retained, deletes it, or lets it expire.
+func (s *storm) keep(a *actor) {
+	m := &core.Message{
+		Topic: core.Topic(fmt.Sprint("keep/", s.rng.IntN(30))), Payload: []byte(fmt.Sprint(len(s.sent), s.rng.IntN(1000))),
+		QoS: core.QoS(s.rng.IntN(3)), Retain: true, Publisher: a.name,
+	}
+	switch s.rng.IntN(6) {
+	case 0, 1:
+		m.Payload = nil
+	case 2:
+		m.Extra = &core.Extra{Expires: time.Now().Add(time.Duration(s.rng.IntN(60)) * time.Second)}
+	}
+	if err := a.Publish(context.Background(), m, core.Outcome{}); err != nil {
+		s.t.Errorf("retained at %s: %v", a.name, err)
+	}
 }
 
 func (n *testNode) alive() map[string]bool {
@@ -353,6 +393,9 @@ func (s *storm) verify() {
 		}
 		if n := s.actors[name].count.laneGaps.Load(); n != 0 && !s.lossy {
 			s.t.Errorf("%s: %d lane gaps", name, n)
+		}
+		if mine, first := s.actors[name].held("#"), s.actors[in[0]].held("#"); !slices.Equal(mine, first) {
+			s.t.Errorf("%s retains %v\n%s %v", name, mine, in[0], first)
 		}
 	}
 	s.verifyMessages()

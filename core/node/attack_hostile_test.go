@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/retained"
 	"github.com/muster-mqtt/muster/core/wire"
 )
 
@@ -16,7 +18,8 @@ import (
 type hostile struct {
 	*testNode
 	*conn
-	rng *rand.Rand
+	rng   *rand.Rand
+	count uint64 // frames about retained messages
 }
 
 // befriend makes a proved connection to n1 that is not run by a node.
@@ -84,6 +87,40 @@ func (h *hostile) ops() (out []replica.Op) {
 	return out
 }
 
+// next is the number that the node expects, most of the time.
+func (h *hostile) next() uint64 {
+	h.count++
+	return h.count
+}
+
+func (h *hostile) keys() (out []retained.Key) {
+	for i := range h.rng.IntN(4) {
+		out = append(out, retained.Key{Topic: core.Topic(fmt.Sprint("r/", i)), Token: core.Token{Stamp: core.Stamp(h.number()), UID: h.uid()}})
+	}
+	return out
+}
+
+func (h *hostile) aboutRetained() retained.Message {
+	list := retained.List{Bucket: uint8(h.rng.IntN(256)), Keys: h.keys()}
+	if h.rng.IntN(2) == 0 {
+		list.After, list.Until = "r/1", "r/0"
+	}
+	all := []retained.Message{
+		retained.Digest{Reply: h.rng.IntN(2) == 0, Floor: core.Stamp(h.number()), Contact: core.Stamp(h.number())}, list,
+		retained.Wants{Wants: []retained.Want{{Topic: "r/0", Absent: true}}}, retained.Done{}, retained.Synced{Stamp: core.Stamp(h.number())},
+		retained.Tombstones{To: h.number(), Keys: h.keys()}, retained.TombstonesAck{To: h.number()},
+	}
+	return all[h.rng.IntN(len(all))]
+}
+
+func (h *hostile) item() []byte {
+	m := &core.Message{Topic: "r/9", Payload: []byte("x"), Retain: h.rng.IntN(4) > 0, Extra: &core.Extra{Stamp: core.Stamp(h.number() % (1 << 61)), Node: h.uid()}}
+	if h.rng.IntN(3) == 0 {
+		m.Topic = "r/#"
+	}
+	return wire.AppendMessage(nil, m, wire.MessageOptions{})
+}
+
 // frame is a frame that may come at any time, with any numbers in it.
 func (h *hostile) frame() []byte {
 	inc := core.Incarnation([]uint64{1, 1, 1, h.number()}[h.rng.IntN(4)])
@@ -95,13 +132,15 @@ func (h *hostile) frame() []byte {
 		replica.Delta{Incarnation: inc, From: h.number(), To: h.number(), Ops: h.ops()},
 		replica.Snapshot{Incarnation: inc, Version: h.number(), Part: replica.Part(1 + h.rng.IntN(3)), From: h.number(), To: h.number(), Rows: h.ops()},
 		wire.Claims{Claims: []wire.Claim{{ClientID: "c", Token: core.Token{Stamp: core.Stamp(h.number())}}}},
+		wire.Retained{Numbered: retained.Numbered{Number: h.number(), Message: h.aboutRetained()}}, wire.Retained{Numbered: retained.Numbered{Number: h.next(), Message: h.aboutRetained()}},
+		wire.RetainedItems{Number: h.next(), Clock: 1 + h.number()%(1<<42), Count: 1, Body: h.item()},
 		wire.Moved{}, wire.Welcome{}, wire.Refuse{Code: wire.Code(h.rng.IntN(12)), Text: "x"},
 	}
 	if i := h.rng.IntN(len(frames) + 2); i < len(frames) {
 		return wire.Append(nil, frames[i])
 	}
 	header := wire.LaneHeader{Lane: 1, Incarnation: inc, PeerIncarnation: 1, First: h.number(), Count: uint32(h.rng.IntN(4))}
-	body := wire.AppendMessage(nil, &core.Message{Topic: "x", QoS: 1})
+	body := wire.AppendMessage(nil, &core.Message{Topic: "x", QoS: 1}, wire.MessageOptions{})
 	return wire.AppendLane(nil, header, body)
 }
 

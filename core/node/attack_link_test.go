@@ -158,7 +158,7 @@ func TestLostFramesAreSentAgain(t *testing.T) {
 			c.net.CutLossy(path[0], path[1])
 			done := make(chan struct{})
 			m := &core.Message{Topic: "x", Payload: []byte("1"), QoS: 1}
-			if err := a.Publish(context.Background(), m, func() { close(done) }); err != nil {
+			if err := a.Publish(context.Background(), m, then(func() { close(done) })); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(200 * time.Millisecond)
@@ -279,7 +279,7 @@ func TestStopInTheMiddle(t *testing.T) {
 func (n *testNode) publishLoose(topic core.Topic, payload []byte, qos core.QoS) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	_ = n.Publish(ctx, &core.Message{Topic: topic, Payload: payload, QoS: qos}, func() {})
+	_ = n.Publish(ctx, &core.Message{Topic: topic, Payload: payload, QoS: qos}, then(func() {}))
 }
 
 // A member that is told many decisions at once tells them on without choking

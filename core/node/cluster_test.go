@@ -58,7 +58,7 @@ func TestOverlappingSubscriptionsDeliverOnceAtTheHighestQoS(t *testing.T) {
 		a, b, _ := c.three()
 		i := newInbox()
 		for f, q := range map[core.Filter]core.QoS{"a/#": 0, "a/b": 1, "+/b": 0} {
-			b.Subscribe(i, f, q, func() {})
+			b.Subscribe(i, at(f, q), func() {})
 		}
 		time.Sleep(time.Second)
 		a.pub("a/b", "x", 1)
@@ -72,10 +72,10 @@ func TestUnsubscribeEndsTheRoute(t *testing.T) {
 	bubble(t, func(c *cluster) {
 		a, b, d := c.three()
 		one, two := b.sub("x"), b.sub("x")
-		b.Unsubscribe(one, "x")
+		b.Unsubscribe(one, "x", "")
 		a.pub("x", "1", 1)
-		b.Unsubscribe(two, "x")
-		b.Unsubscribe(two, "x")
+		b.Unsubscribe(two, "x", "")
+		b.Unsubscribe(two, "x", "")
 		time.Sleep(time.Second)
 		a.pub("x", "2", 1)
 		if got := append(one.take(), two.take()...); !slices.Equal(got, []string{"x=1/1"}) {
@@ -131,7 +131,7 @@ func TestOrderPerPublisherAcrossTopics(t *testing.T) {
 		in := b.sub("#")
 		for i := range 3000 {
 			m := &core.Message{Topic: core.Topic(fmt.Sprint("t/", i%7)), Payload: []byte(fmt.Sprint(i)), QoS: core.QoS(i % 2)}
-			if err := a.Publish(t.Context(), m, func() {}); err != nil {
+			if err := a.Publish(t.Context(), m, then(func() {})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -245,7 +245,7 @@ func TestShortCutLosesNothing(t *testing.T) {
 			pending := make(chan struct{}, 100)
 			for i := range 100 {
 				m := &core.Message{Topic: "q", Payload: []byte(fmt.Sprint(round*100 + i)), QoS: 1}
-				if err := a.Publish(t.Context(), m, func() { pending <- struct{}{} }); err != nil {
+				if err := a.Publish(t.Context(), m, then(func() { pending <- struct{}{} })); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -252,6 +252,9 @@ func (n *Node) welcomeLocked(c *conn, why intent) wire.Welcome {
 	}
 	if c.lane == nil {
 		c.base = n.laneBase(c.who.UID)
+		if at := n.recovered[c.who.UID]; at.Incarnation == c.who.Incarnation {
+			pos.Incarnation, pos.Received = at.Incarnation, at.Seq
+		}
 	}
 	pos.Base = c.base
 	w.Lanes = []wire.LanePosition{pos}

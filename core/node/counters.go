@@ -19,6 +19,10 @@ type counters struct {
 	droppedFailed        atomic.Uint64 // matched a peer that had failed by then
 	incomplete           atomic.Uint64 // acknowledged though a matching peer failed
 	droppedSpool         atomic.Uint64 // QoS 1 kept for a peer that is gone for good
+	droppedExpired       atomic.Uint64 // had expired when it came out of a lane
+	retainedLarge        atomic.Uint64 // too large for a repair, so not retained
+	retainedAhead        atomic.Uint64 // with a stamp too far ahead, not retained
+	journalCrowded       atomic.Uint64 // frames passed over while the journal took nothing in
 	laneGaps, badFrames  atomic.Uint64
 	controlOverflow      atomic.Uint64
 	hellosRefused        atomic.Uint64
@@ -41,8 +45,12 @@ func (c *counters) counts() []core.Count {
 		{Name: "messages_dropped_total", Reason: "peer_failed", Value: c.droppedFailed.Load()},
 		{Name: "messages_dropped_total", Reason: "too_large", Value: c.tooLarge.Load()},
 		{Name: "messages_dropped_total", Reason: "peer_gone", Value: c.droppedSpool.Load()},
+		{Name: "messages_dropped_total", Reason: "expired_in_lane", Value: c.droppedExpired.Load()},
+		{Name: "retained_dropped_total", Reason: "too_large", Value: c.retainedLarge.Load()},
+		{Name: "retained_dropped_total", Reason: "stamp_ahead", Value: c.retainedAhead.Load()},
 		{Name: "publish_incomplete_total", Reason: "peer_failed", Value: c.incomplete.Load()},
 		{Name: "subscribe_visibility_timeouts_total", Reason: "too_many_waiting", Value: c.waitersRefused.Load()},
+		{Name: "frames_passed_over_total", Reason: "journal_full", Value: c.journalCrowded.Load()},
 		{Name: "lane_gaps_total", Value: c.laneGaps.Load()},
 		{Name: "frames_refused_total", Value: c.badFrames.Load()},
 		{Name: "links_closed_total", Reason: "control_queue_full", Value: c.controlOverflow.Load()},
@@ -57,9 +65,11 @@ func (c *counters) counts() []core.Count {
 
 // Counters returns what this node counts.
 func (n *Node) Counters() []core.Count {
+	kept := n.retainedCounts()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	out := append(n.count.counts(), n.members.Counts()...)
+	out := append(n.count.counts(), kept...)
+	out = append(out, n.members.Counts()...)
 	out = append(out, n.table.Counts()...)
 	out = append(out, core.Count{Name: "subscribe_visibility_timeouts_total", Reason: "slow_peer", Value: n.visible.timeouts})
 	return append(out, n.copyCounts()...)

@@ -15,6 +15,8 @@ import (
 // but never stops. An error keeps the last good list.
 func (n *Node) discovers(i int) {
 	src := n.opts.Sources[i]
+	w, _ := src.(Watcher)
+	watch := &watch{src: w, name: src.Name()}
 	var last autocluster.Poll
 	fails := 0
 	timer := time.NewTimer(0)
@@ -32,17 +34,31 @@ func (n *Node) discovers(i int) {
 		} else {
 			fails = 0
 			n.reported(src.Name(), a)
+			n.watchFrom(watch)
 		}
 		last.Hint, last.RetryAfter = a.NextPoll, retryAfter(err)
+		if watch.open.Load() { // it tells of changes; polling is the safety net
+			last.Hint = n.opts.Form.Pace.Slowest()
+		}
 		timer.Reset(n.pollPause(&last, fails))
 	}
 }
 
-// retryAfter is how long a backend does not want to be asked.
+// authRetry is the least pause after a backend has refused our credentials.
+const authRetry = 30 * time.Second
+
+// retryAfter is how long a backend does not want to be asked: what it said
+// itself, or what the class of the error asks for (PLUGINS.md, error classes).
 func retryAfter(err error) time.Duration {
 	var e *discovery.Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.RetryAfter > 0 {
 		return e.RetryAfter
+	}
+	switch discovery.ClassOf(err) {
+	case discovery.Auth:
+		return authRetry
+	case discovery.RateLimited:
+		return time.Second
 	}
 	return 0
 }

@@ -6,6 +6,8 @@
 //
 // Locks, in the order in which they may be taken: saving (one write of the data
 // directory), subs.mu (local subscriptions), Node.mu (membership, tables, formation), outLane.mu and
-// inLane.mu (one lane to or from one peer), link.mu (frames waiting to be
-// written). The match path takes none but the lanes' that a message goes to.
+// inLane.mu (one lane to or from one peer), keeper.mu (the retained messages; not
+// with Node.mu, since the journal may be slow), link.mu (frames waiting to be
+// written), and last the clock's and keptUpTo's. The match path takes none but
+// the lanes' that a message goes to, and the keeper's for one to be retained.
 package node

@@ -57,6 +57,7 @@ type formation struct {
 	held       bool     // an operator's join is: nothing else makes us a member
 	only       core.UID // the cluster that an operator asked for, until we are in one
 	decision   autocluster.Decision
+	claim      claim
 	poll       time.Duration   // pace of the polls; those who answered are probed at it
 	reported   map[string]bool // sources that have answered at least once
 	wakeup     chan struct{}
@@ -70,6 +71,7 @@ type candidate struct {
 	next     time.Time                     // when to probe it again
 	probing  bool
 	lastErr  string    // of the last probe; for the log
+	unformed int       // answers in a row that told of no cluster
 	refusals int       // joins and merges with it that failed
 	barred   time.Time // no join or merge with it before
 }
@@ -152,7 +154,9 @@ func (n *Node) formStep(now time.Time) time.Time {
 	n.form.decision = d
 	switch d.Kind {
 	case autocluster.Found:
-		n.found()
+		n.found(d.Cluster)
+	case autocluster.Claim:
+		d.Wait = earlier(d.Wait, n.startClaim(now))
 	case autocluster.Join, autocluster.Merge:
 		if !n.form.entering {
 			n.form.entering = true
@@ -178,6 +182,7 @@ func (n *Node) formInput(now time.Time) autocluster.Input {
 		Manual: n.opts.Form.Manual, Operator: len(n.opts.Form.Join) > 0 || !n.form.only.IsZero(),
 		Unheard: len(n.form.reported) < len(n.opts.Sources),
 		Self:    autocluster.Self{UID: n.opts.Saved.UID, Cluster: n.cluster, Left: n.left},
+		Claim:   n.claimState(),
 	}
 	for _, c := range n.form.candidates {
 		other := n.cluster.IsZero() && !n.form.only.IsZero() && c.heard.Answer.Cluster.UID != n.form.only
@@ -287,9 +292,22 @@ func (n *Node) heard(c *candidate, a answer, err error) {
 		n.meetMember(a)
 	}
 	c.next = autocluster.NextProbe(c.heard, n.form.poll)
+	n.soonForming(c, now)
 	if len(c.sources) == 1 && c.heard.By == autocluster.FromIncoming && c.heard.Tries >= maxIncomingTries {
 		delete(n.form.candidates, c.addrs[0])
 	}
+}
+
+// soonForming lets a candidate that is in no cluster yet be asked again soon
+// by a node that is: it may be about to adopt the same claim, and then they
+// are to meet.
+func (n *Node) soonForming(c *candidate, now time.Time) {
+	if n.cluster.IsZero() || !c.heard.Answered || !c.heard.Answer.Cluster.IsZero() || c.heard.Answer.Left {
+		c.unformed = 0
+		return
+	}
+	c.unformed++
+	c.next = earlier(c.next, now.Add(firstRetry<<min(c.unformed, 16)))
 }
 
 // meetMember dials a node that is in our cluster and no member here: two nodes

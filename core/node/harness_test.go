@@ -27,6 +27,7 @@ type cluster struct {
 	nodes map[string]*testNode
 	seeds []string
 	tweak func(*Options)
+	setup func(*Node) // before it runs
 }
 
 // testNode is one node and its data directory, which outlives its runs.
@@ -97,6 +98,9 @@ func (c *cluster) start(name string) *testNode {
 	}
 	n.Node, n.front, n.ended = node, &fakeFront{conns: map[string]core.Token{}, beaten: map[string]core.Token{}}, make(chan struct{})
 	node.SetSessions(n.front)
+	if c.setup != nil {
+		c.setup(node)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
 	ended := n.ended
@@ -106,6 +110,19 @@ func (c *cluster) start(name string) *testNode {
 			c.t.Errorf("%s: run: %v", name, err)
 		}
 	}()
+	return n
+}
+
+// bare is a node that never runs.
+func bare(t *testing.T) *Node {
+	t.Helper()
+	n, err := New(Options{
+		Saved: Saved{UID: core.UID{1}, Name: "n@h", Incarnation: 1}, Store: &testNode{}, ClusterName: "test",
+		Transport: mem.NewNetwork(mem.Options{Seed: 1}).Endpoint("n:1"), Rand: rand.New(rand.NewPCG(1, 1)), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return n
 }
 
@@ -241,19 +258,39 @@ var numbers atomic.Uint64
 // inbox is a session that keeps what it gets.
 type inbox struct {
 	number uint64
+	id     string
 	mu     sync.Mutex
 	got    []string
+	grants []core.Grant
+	last   *core.Message
+	away   bool // it refuses what it is offered
 }
 
-func newInbox() *inbox { return &inbox{number: numbers.Add(1)} }
+func newInbox() *inbox {
+	n := numbers.Add(1)
+	return &inbox{number: n, id: fmt.Sprint("client", n)}
+}
 
-func (i *inbox) Deliver(m *core.Message, granted core.QoS) {
+func (i *inbox) Deliver(m *core.Message, g core.Grant) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.got = append(i.got, fmt.Sprintf("%s=%s/%d", m.Topic, m.Payload, min(granted, m.QoS)))
+	i.got = append(i.got, fmt.Sprintf("%s=%s/%d", m.Topic, m.Payload, min(g.QoS, m.QoS)))
+	i.grants, i.last = append(i.grants, g), m
+}
+
+func (i *inbox) Offer(m *core.Message, g core.Grant) bool {
+	i.mu.Lock()
+	away := i.away
+	i.mu.Unlock()
+	if !away {
+		i.Deliver(m, g)
+	}
+	return !away
 }
 
 func (i *inbox) Number() uint64 { return i.number }
+
+func (i *inbox) ClientID() string { return i.id }
 
 var _ core.Subscriber = (*inbox)(nil)
 
@@ -271,10 +308,20 @@ func (n *testNode) sub(filters ...core.Filter) *inbox {
 	i := newInbox()
 	for _, f := range filters {
 		done := make(chan struct{})
-		n.Subscribe(i, f, 1, func() { close(done) })
+		n.Subscribe(i, at(f, 1), func() { close(done) })
 		<-done
 	}
 	return i
+}
+
+// at is a subscription of a session's own at a QoS.
+func at(f core.Filter, qos core.QoS) core.Subscription {
+	return core.Subscription{Filter: f, Grant: core.Grant{QoS: qos}}
+}
+
+// then is an outcome that only waits to be accepted.
+func then(accepted func()) core.Outcome {
+	return core.Outcome{Accepted: func(bool) { accepted() }}
 }
 
 // pub publishes and returns how long the acknowledgement took.
@@ -286,7 +333,7 @@ func (n *testNode) pub(topic core.Topic, payload string, qos core.QoS) time.Dura
 		close(done)
 	}
 	m := &core.Message{Topic: topic, Payload: []byte(payload), QoS: qos, Publisher: "p"}
-	if err := n.Publish(context.Background(), m, func() { close(done) }); err != nil {
+	if err := n.Publish(context.Background(), m, then(func() { close(done) })); err != nil {
 		n.c.t.Errorf("publish %s: %v", topic, err)
 		return 0
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/retained"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/transport"
 )
@@ -36,7 +37,9 @@ type link struct {
 	closing bool
 	grace   *time.Timer
 
-	tables  atomic.Bool // the table feed may have something to send
+	tables  atomic.Bool    // the table feed may have something to send
+	sync    *retained.Sync // guarded by keeper.mu; nil until it is used
+	repairs atomic.Bool    // it may have something to send
 	wakeup  chan struct{}
 	done    chan struct{}
 	endOnce sync.Once
@@ -144,7 +147,7 @@ func (l *link) finish() {
 var errFinished = errors.New("the link is finished")
 
 // write is the writer goroutine: control frames first, then tables, then the
-// lane, then the acknowledgement of what was received. A link that is finished
+// lane, the acknowledgement of what was received, and repairs in turn. A link that is finished
 // stays open for the peer to read the last frame, and to close it.
 func (n *Node) write(l *link) {
 	scratch := make([]byte, 0, 80<<10)
@@ -185,7 +188,12 @@ func (n *Node) writeOnce(l *link, scratch []byte) (_ []byte, more bool, err erro
 		scratch, err = l.send(wire.Append(scratch[:0], frame))
 		return scratch, true, err
 	}
-	return l.sendLane(scratch)
+	scratch, lane, err := l.sendLane(scratch)
+	if err != nil {
+		return scratch, false, err
+	}
+	scratch, repair, err := n.sendRetained(l, scratch) // in turns: neither waits for all of the other
+	return scratch, lane || repair, err
 }
 
 // sendLane writes the next frame of the data lane, and the acknowledgement

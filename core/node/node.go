@@ -15,6 +15,7 @@ import (
 	"github.com/muster-mqtt/muster/core/lane"
 	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/retained"
 	"github.com/muster-mqtt/muster/core/route"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/transport"
@@ -51,13 +52,19 @@ type Options struct {
 	AckLocal          bool          // publish.ack = local
 	VisibleLocal      bool          // subscribe.visibility = local
 	VisibilityTimeout time.Duration // 250 ms
-	Membership        membership.Options
-	Lane              lane.Options
-	Tables            replica.Options
-	DialTimeout       time.Duration // until a verified hello; 1 s
-	HelloTimeout      time.Duration // for an inbound link; 5 s
-	Rand              *rand.Rand
-	Logger            *slog.Logger
+	// Journal keeps what must survive a restart; nil: nothing does. What an
+	// earlier run wrote is told with Recover and RecoveredLane, before Run.
+	Journal core.Journal
+	// Retained are the bounds of the retained messages; uid, seed and record
+	// are the node's own.
+	Retained     retained.Options
+	Membership   membership.Options
+	Lane         lane.Options
+	Tables       replica.Options
+	DialTimeout  time.Duration // until a verified hello; 1 s
+	HelloTimeout time.Duration // for an inbound link; 5 s
+	Rand         *rand.Rand
+	Logger       *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -90,28 +97,36 @@ type Node struct {
 	routes     *route.Table
 	lanes      [route.MaxSlots]atomic.Pointer[outLane]
 	encodeBufs sync.Pool
+	began      time.Time // when this node's own clock was zero
+	keeper     keeper    // of the retained messages
+	// wantPublishers are the slots whose nodes are told the publishers of
+	// messages.
+	wantPublishers atomic.Uint64
 
-	mu       sync.Mutex
-	cluster  core.Cluster
-	merged   []core.UID // clusters that were merged into ours
-	left     bool
-	joined   core.Stamp
-	clock    core.Clock
-	rand     *rand.Rand
-	members  *membership.State
-	table    *replica.Table
-	peers    map[core.UID]*peer
-	retired  counted             // of the copies of peers that are gone
-	bases    map[core.UID]uint64 // where lanes to nodes that are no peers yet will start
-	visible  visibility
-	form     formation
-	sessions Sessions
-	quiet    hushed   // addresses whose refused hellos were logged lately
-	later    []func() // to be called when mu is free
-	timer    *time.Timer
-	timerAt  time.Time
-	stopping bool
-	deaf     bool // the transport is closed
+	mu      sync.Mutex
+	cluster core.Cluster
+	merged  []core.UID // clusters that were merged into ours
+	left    bool
+	joined  core.Stamp
+	clock   clusterTime
+	rand    *rand.Rand
+	members *membership.State
+	table   *replica.Table
+	peers   map[core.UID]*peer
+	retired counted             // of the copies of peers that are gone
+	bases   map[core.UID]uint64 // where lanes to nodes that are no peers yet will start
+	// recovered is how far the lanes of an earlier run had got, of nodes that
+	// are no peers yet.
+	recovered map[core.UID]core.LaneSeq
+	visible   visibility
+	form      formation
+	sessions  Sessions
+	quiet     hushed   // addresses whose refused hellos were logged lately
+	later     []func() // to be called when mu is free
+	timer     *time.Timer
+	timerAt   time.Time
+	stopping  bool
+	deaf      bool // the transport is closed
 
 	saving  sync.Mutex    // held before mu
 	dirty   chan struct{} // Saved has changed
@@ -132,12 +147,15 @@ func New(o Options) (*Node, error) {
 	n := &Node{
 		opts: o, log: o.Logger, subs: newSubs(), routes: route.NewTable(),
 		peers: map[core.UID]*peer{}, bases: map[core.UID]uint64{}, retired: counted{}, quiet: hushed{}, rand: o.Rand,
-		dirty: make(chan struct{}, 1), formed: make(chan struct{}),
+		recovered: map[core.UID]core.LaneSeq{},
+		dirty:     make(chan struct{}, 1), formed: make(chan struct{}),
 		encodeBufs: sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }},
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	now := n.now()
-	n.clock = core.NewClock(core.StampAt(now), now)
+	n.began = now
+	n.openRetained()
+	n.clock.clock = core.NewClock(core.StampAt(now), now)
 	n.clock.Adopt(o.Saved.Now, now)
 	n.cluster, n.left, n.joined = o.Saved.Cluster, o.Saved.Left, o.Saved.Joined
 	n.learnMerged(o.Saved.Merged)
@@ -189,11 +207,13 @@ func (n *Node) Run(ctx context.Context) error {
 	if !n.cluster.IsZero() {
 		n.announceFormed()
 	}
+	n.list()
 	n.release()
 	n.start(n.accept)
 	n.start(n.ticks)
 	n.start(n.saves)
 	n.start(n.forms)
+	n.start(n.retains)
 	for i := range n.opts.Sources {
 		n.start(func() { n.discovers(i) })
 	}

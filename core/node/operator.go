@@ -132,7 +132,8 @@ func (n *Node) leaveForJoin(target string, a answer) error {
 		return fmt.Errorf("%w: %s is in this node's cluster", ErrSameName, target)
 	}
 	n.broadcast(wire.Bye{Incarnation: n.opts.Saved.Incarnation, Kind: membership.ByeLeave})
-	n.cluster, n.merged, n.left, n.joined = core.Cluster{}, nil, false, 0
+	n.cluster, n.merged, n.joined = core.Cluster{}, nil, 0
+	n.setLeft(false)
 	n.members.Clear(n.record())
 	n.form.held = true
 	return nil

@@ -3,6 +3,7 @@ package node
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/lane"
@@ -23,9 +24,13 @@ type outLane struct {
 	failed bool          // the peer is not live: nobody is to wait for it
 	quiet  int           // echoes in a row without an acknowledgement of what is under way
 	first  uint64        // the sequence that the lane began with
-	stuck  uint64        // the base at the last echo
-	link   *link         // whose writer may take frames: never that of a former link
-	wake   func()
+	// expiring is the last message that expires: a batch up to it shows our
+	// clock.
+	expiring uint64
+	began    time.Time // when our clock was zero
+	stuck    uint64    // the base at the last echo
+	link     *link     // whose writer may take frames: never that of a former link
+	wake     func()
 }
 
 // laneWait is one publish that waits for the acknowledgement of seq.
@@ -38,17 +43,18 @@ type laneWait struct {
 // have not acknowledged it, and the admission itself.
 type publication struct {
 	left     atomic.Int32
-	accepted func()
+	matched  bool // written before the admission is done
+	accepted func(matched bool)
 }
 
 func (p *publication) done() {
 	if p.left.Add(-1) == 0 && p.accepted != nil {
-		p.accepted()
+		p.accepted(p.matched)
 	}
 }
 
-func newOutLane(o lane.Options, wake func()) *outLane {
-	return &outLane{sender: lane.NewSender(o), wake: wake}
+func newOutLane(o lane.Options, began time.Time, wake func()) *outLane {
+	return &outLane{sender: lane.NewSender(o), first: o.After + 1, began: began, wake: wake}
 }
 
 // waitRoom returns a channel that is closed when the lane has made room. The
@@ -62,11 +68,12 @@ func (l *outLane) waitRoom() <-chan struct{} {
 
 // append numbers one encoded message. The caller holds mu and has asked for
 // room.
-func (l *outLane) append(encoded []byte, qos core.QoS, pub *publication) {
-	seq := l.sender.Append(encoded, qos)
+func (l *outLane) append(encoded []byte, qos core.QoS, pub *publication) (seq uint64) {
+	seq = l.sender.Append(encoded, qos)
 	if pub != nil {
 		l.waits = append(l.waits, laneWait{seq: seq, pub: pub})
 	}
+	return seq
 }
 
 // next appends the next frame of the lane to dst for the writer of a link, or
@@ -83,6 +90,9 @@ func (l *outLane) next(dst []byte, to *link) ([]byte, bool) {
 	}
 	h := wire.LaneHeader{
 		Lane: theLane, Incarnation: to.self, PeerIncarnation: to.inc, First: b.First, Count: uint32(b.Count),
+	}
+	if b.First <= l.expiring {
+		h.Clock = wire.MessageOptions{Began: l.began}.Clock(time.Now())
 	}
 	return wire.AppendLane(dst, h, b.Body), true
 }
@@ -209,21 +219,4 @@ func (l *outLane) base() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sender.Base()
-}
-
-// inLane is the receiving end of the lane from one peer. mu is held while the
-// messages of a frame are delivered, so that the frames of an old link and of
-// its successor cannot overtake each other.
-type inLane struct {
-	mu       sync.Mutex
-	receiver *lane.Receiver
-	inc      core.Incarnation // whose sequences receiver counts
-	ackDue   atomic.Bool
-}
-
-// accepted returns how far the lane has got, and of which incarnation.
-func (l *inLane) accepted() (core.Incarnation, uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inc, l.receiver.Accepted()
 }

@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 
 	"github.com/muster-mqtt/muster/core"
-	"github.com/muster-mqtt/muster/core/lane"
 	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/replica"
 	"github.com/muster-mqtt/muster/core/wire"
@@ -23,6 +22,7 @@ type peer struct {
 	feed    *replica.Feed // our table, on its way to it; nil without a link
 	link    *link
 	current atomic.Pointer[link] // the same as link, for the data path
+	noLocal bool                 // its copy says that it wants publishers
 }
 
 // addPeer makes room for a member; the route table bounds how many there are.
@@ -38,17 +38,18 @@ func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
 	}
 	p := &peer{
 		uid: uid, name: name, slot: slot,
-		in:   &inLane{receiver: lane.NewReceiver()},
+		in:   newInLane(n.recovered[uid]),
 		copy: replica.NewCopy(replica.Limits{}),
 	}
 	o := n.opts.Lane
 	o.After = n.laneBase(uid) - 1
 	delete(n.bases, uid)
-	p.out = newOutLane(o, p.wake)
-	p.out.first = o.After + 1
+	delete(n.recovered, uid)
+	p.out = newOutLane(o, n.began, p.wake)
 	n.peers[uid] = p
 	n.lanes[slot].Store(p.out)
 	n.routes.SetFlood(slot, true)
+	n.setWantPublishers(slot, true)
 	return p, nil
 }
 
@@ -79,6 +80,7 @@ func (n *Node) dropPeer(uid core.UID) {
 	}
 	n.retired.add(p.copy.Counts())
 	n.routes.SetLive(p.slot, false)
+	n.setWantPublishers(p.slot, false)
 	for key := range p.copy.Rows() {
 		if k, err := wire.ParseKey(key); err == nil && k.Kind == wire.RowRoute {
 			_ = n.routes.Apply(p.slot, k.Filter, false) // it was let in
@@ -92,6 +94,9 @@ func (n *Node) dropPeer(uid core.UID) {
 		p.link.finish()
 		p.link = nil
 		p.current.Store(nil)
+	}
+	if inc, seq := p.in.accepted(); inc != 0 && len(n.recovered) < maxBases { // it may return with the same lane
+		n.recovered[uid] = core.LaneSeq{Node: uid, Incarnation: inc, Lane: theLane, Seq: seq}
 	}
 	n.lanes[p.slot].CompareAndSwap(p.out, nil)
 	n.routes.Release(p.slot)
@@ -116,6 +121,8 @@ func (n *Node) applyChanges(p *peer, changes []replica.Change) {
 			if err := n.routes.Apply(p.slot, k.Filter, !c.Deleted); err != nil {
 				n.badRow(p, err)
 			}
+		case k.Kind == wire.RowNoLocal:
+			p.noLocal = !c.Deleted
 		case k.Kind == wire.RowRecord && !c.Deleted:
 			n.applyRecord(p, c.Value)
 		case k.Kind == wire.RowReach:
@@ -123,6 +130,17 @@ func (n *Node) applyChanges(p *peer, changes []replica.Change) {
 		}
 	}
 	n.routes.SetFlood(p.slot, !p.copy.Complete())
+	n.setWantPublishers(p.slot, p.noLocal || !p.copy.Complete())
+}
+
+// setWantPublishers says whether messages to the node of a slot name their
+// publishers.
+func (n *Node) setWantPublishers(slot int, on bool) {
+	if bit := uint64(1) << slot; on {
+		n.wantPublishers.Or(bit)
+	} else {
+		n.wantPublishers.And(^bit)
+	}
 }
 
 func (n *Node) applyRecord(p *peer, value []byte) {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"math/bits"
 	"time"
-	"unsafe"
 
 	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/retained"
 	"github.com/muster-mqtt/muster/core/route"
 	"github.com/muster-mqtt/muster/core/wire"
 )
@@ -25,39 +25,81 @@ var ErrTooLarge = errors.New("the message is too large to be forwarded between n
 
 // Publish routes m to every matching session of the cluster. See
 // mqtt.Cluster for its promises.
-func (n *Node) Publish(ctx context.Context, m *core.Message, accepted func()) error {
+func (n *Node) Publish(ctx context.Context, m *core.Message, on core.Outcome) error {
 	n.count.published.Add(1)
-	nodes := n.routes.Match(m.Topic)
+	if m.Retain {
+		m = n.stamped(m)
+	}
+	nodes, matched := n.targets(m)
 	if nodes == 0 {
-		n.count.delivered.Add(uint64(n.subs.deliver(m)))
-		if accepted != nil && m.QoS > 0 {
-			accepted()
+		matched = n.deliverHere(m, on.Admitted)
+		if on.Accepted == nil || m.QoS == 0 {
+			return nil
 		}
+		if n.opts.Journal == nil {
+			on.Accepted(matched)
+			return nil
+		}
+		n.opts.Journal.Written(func() { on.Accepted(matched) })
 		return nil
 	}
-	return n.forward(ctx, m, accepted)
+	p := &publishing{m: m, on: on, nodes: nodes, matched: matched}
+	return n.forward(ctx, p)
 }
 
-// forward admits m to the lanes of all matching nodes in one step, and
-// repeats the whole step, match included, while one of them has no room.
-func (n *Node) forward(ctx context.Context, m *core.Message, accepted func()) error {
-	buf := n.encodeBufs.Get().(*[]byte)
-	defer n.encodeBufs.Put(buf)
-	*buf = wire.AppendMessage((*buf)[:0], m)
-	if len(*buf) > wire.MaxBody {
+// targets returns the nodes that m goes to, and whether a subscription of one
+// of them matches: a message to be retained goes to every live one.
+func (n *Node) targets(m *core.Message) (nodes uint64, matched bool) {
+	nodes = n.routes.Match(m.Topic)
+	if m.Retain {
+		return n.routes.Live(), nodes != 0
+	}
+	return nodes, nodes != 0
+}
+
+// publishing is one message on its way to the lanes.
+type publishing struct {
+	m       *core.Message
+	on      core.Outcome
+	nodes   uint64
+	matched bool
+	named   bool // the encoding has the publisher
+	encoded []byte
+	pub     *publication // nil: nobody waits for acknowledgements
+}
+
+// encode encodes the message for the nodes that it goes to.
+func (n *Node) encode(p *publishing) error {
+	named := p.m.Retain || p.nodes&n.wantPublishers.Load() != 0
+	if len(p.encoded) > 0 && named == p.named {
+		return nil
+	}
+	p.named = named
+	p.encoded = wire.AppendMessage(p.encoded[:0], p.m, wire.MessageOptions{Began: n.began, Publisher: named})
+	if len(p.encoded) > wire.MaxBody {
 		n.count.tooLarge.Add(1)
 		return ErrTooLarge
 	}
-	var pub *publication
-	if m.QoS > 0 {
-		pub = &publication{accepted: accepted}
-		pub.left.Store(1) // the admission itself
+	return nil
+}
+
+// forward admits a message to the lanes of all its nodes in one step, and
+// repeats the whole step, match included, while one of them has no room.
+func (n *Node) forward(ctx context.Context, p *publishing) error {
+	buf := n.encodeBufs.Get().(*[]byte)
+	p.encoded = (*buf)[:0]
+	defer func() { *buf = p.encoded; n.encodeBufs.Put(buf) }()
+	if p.m.QoS > 0 {
+		p.pub = &publication{accepted: p.on.Accepted}
+		p.pub.left.Store(1) // the admission itself
 	}
 	var deadline <-chan time.Time
 	for {
-		room := n.admit(m, *buf, pub)
+		if err := n.encode(p); err != nil {
+			return err
+		}
+		room := n.admit(p)
 		if room == nil {
-			n.finishAdmission(pub)
 			return nil
 		}
 		if deadline == nil {
@@ -74,41 +116,28 @@ func (n *Node) forward(ctx context.Context, m *core.Message, accepted func()) er
 			n.count.refusedPublish.Add(1)
 			return ErrNoRoom
 		}
+		p.nodes, p.matched = n.targets(p.m)
 	}
 }
 
-func (n *Node) finishAdmission(pub *publication) {
-	if pub == nil {
-		return
-	}
-	if n.opts.AckLocal {
-		if accepted := pub.accepted; accepted != nil {
-			accepted()
-		}
-		return
-	}
-	pub.done()
-}
-
-// admit is the one step: match, take room on every lane, number, deliver
-// locally. It returns a channel to wait on, and has done nothing, when a lane
-// has no room for a message of QoS 1.
-func (n *Node) admit(m *core.Message, encoded []byte, pub *publication) <-chan struct{} {
-	nodes := n.routes.Match(m.Topic)
+// admit is the one step: take room on every lane, number, deliver locally. It
+// returns a channel to wait on, and has done nothing, when a lane has no room
+// for a message of QoS 1.
+func (n *Node) admit(p *publishing) <-chan struct{} {
 	var held [route.MaxSlots]*outLane
 	lanes := held[:0]
-	for rest := nodes; rest != 0; rest &= rest - 1 {
+	for rest := p.nodes; rest != 0; rest &= rest - 1 {
 		if l := n.lanes[bits.TrailingZeros64(rest)].Load(); l != nil {
 			l.mu.Lock()
 			lanes = append(lanes, l)
 		}
 	}
 	var wait <-chan struct{}
-	if m.QoS > 0 {
-		wait = fullLane(lanes, len(encoded), m.QoS)
+	if p.m.QoS > 0 {
+		wait = fullLane(lanes, len(p.encoded), p.m.QoS)
 	}
 	if wait == nil {
-		n.number(lanes, encoded, m.QoS, pub)
+		n.number(lanes, p)
 	}
 	for _, l := range lanes {
 		l.mu.Unlock()
@@ -119,8 +148,41 @@ func (n *Node) admit(m *core.Message, encoded []byte, pub *publication) <-chan s
 	for _, l := range lanes {
 		l.wake()
 	}
-	n.count.delivered.Add(uint64(n.subs.deliver(m)))
+	n.finishAdmission(p, n.deliverHere(p.m, p.on.Admitted))
 	return nil
+}
+
+// finishAdmission ends the wait for this node itself: what it has to keep must
+// be in the log.
+func (n *Node) finishAdmission(p *publishing, matched bool) {
+	if p.pub == nil {
+		return
+	}
+	p.pub.matched = p.matched || matched
+	if n.opts.Journal == nil {
+		p.pub.done()
+		return
+	}
+	n.opts.Journal.Written(p.pub.done)
+}
+
+// deliverHere hands a message to the sessions of this node and keeps it if it
+// is to be retained: it is kept first, so that a new subscriber finds it or
+// gets it. What the log gets of one QoS 2 message stays together.
+func (n *Node) deliverHere(m *core.Message, admitted func()) (matched bool) {
+	if m.QoS == 2 && n.opts.Journal != nil {
+		n.opts.Journal.Hold()
+		defer n.opts.Journal.Release()
+	}
+	if m.Retain {
+		n.retain(m, retained.Published)
+	}
+	delivered, matched := n.subs.deliver(m)
+	n.count.delivered.Add(uint64(delivered))
+	if admitted != nil {
+		admitted()
+	}
+	return matched
 }
 
 func fullLane(lanes []*outLane, size int, qos core.QoS) <-chan struct{} {
@@ -135,15 +197,19 @@ func fullLane(lanes []*outLane, size int, qos core.QoS) <-chan struct{} {
 // number appends the message to each lane. Where there is no room it is
 // dropped and counted: at QoS 0, and for a peer that failed since the match.
 // Nobody waits for such a peer; what it gets of the message is a courtesy.
-func (n *Node) number(lanes []*outLane, encoded []byte, qos core.QoS, pub *publication) {
+func (n *Node) number(lanes []*outLane, p *publishing) {
+	expires := p.m.Extra != nil && !p.m.Extra.Expires.IsZero()
 	for _, l := range lanes {
-		switch room := l.sender.Room(len(encoded), qos); {
+		switch room := l.sender.Room(len(p.encoded), p.m.QoS); {
 		case l.gone, l.failed && !room:
 			n.count.droppedFailed.Add(1)
 		case !room:
 			n.count.droppedLane.Add(1)
 		default:
-			l.append(encoded, qos, n.waitsFor(l, pub))
+			seq := l.append(p.encoded, p.m.QoS, n.waitsFor(l, p.pub))
+			if expires {
+				l.expiring = seq
+			}
 			n.count.forwarded.Add(1)
 		}
 	}
@@ -160,64 +226,4 @@ func (n *Node) waitsFor(l *outLane, pub *publication) *publication {
 	}
 	pub.left.Add(1)
 	return pub
-}
-
-// receiveLane takes a frame of the data lane: what is new in it is delivered
-// to our own sessions, and never forwarded again.
-func (n *Node) receiveLane(l *link, frame []byte) error {
-	h, body, err := wire.DecodeLane(frame)
-	if err != nil {
-		return err
-	}
-	in := l.peer.in
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if h.Incarnation != in.inc || h.PeerIncarnation != l.self || h.Lane != theLane {
-		return errors.New("lane frame of another incarnation")
-	}
-	skip, gap := in.receiver.Frame(h.First, int(h.Count))
-	if gap {
-		n.count.laneGaps.Add(1)
-		l.queue(wire.LaneNak{Lane: theLane, Incarnation: in.inc, From: in.receiver.Accepted() + 1})
-		return nil
-	}
-	if err := n.receiveMessages(body, int(h.Count), skip); err != nil {
-		return err
-	}
-	in.ackDue.Store(true)
-	l.wake()
-	return nil
-}
-
-func (n *Node) receiveMessages(body []byte, count, skip int) error {
-	received, delivered := 0, 0
-	for i := range count {
-		view, rest, err := wire.NextMessage(body)
-		if err != nil {
-			return err
-		}
-		body = rest
-		if i < skip {
-			continue
-		}
-		received++
-		delivered += n.subs.deliver(messageOf(view))
-	}
-	n.count.received.Add(uint64(received))
-	n.count.delivered.Add(uint64(delivered))
-	return nil
-}
-
-// messageOf copies a message out of its frame: sessions keep it for as long
-// as they like, and one small message must not pin a whole frame. Topic and
-// payload share one allocation that nobody writes to again; a topic has at
-// least one byte.
-func messageOf(v wire.MessageView) *core.Message {
-	buf := make([]byte, len(v.Topic)+len(v.Payload))
-	copy(buf, v.Topic)
-	copy(buf[len(v.Topic):], v.Payload)
-	return &core.Message{
-		Topic: core.Topic(unsafe.String(&buf[0], len(v.Topic))), Payload: buf[len(v.Topic):],
-		QoS: v.QoS, Retain: v.Retain,
-	}
 }

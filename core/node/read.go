@@ -20,6 +20,7 @@ const (
 func (n *Node) read(l *link) {
 	err := n.readAll(l)
 	l.end()
+	n.unlinkRetained(l)
 	n.mu.Lock()
 	if l.peer.link == l {
 		n.detach(l.peer)
@@ -66,6 +67,8 @@ func (n *Node) receiveControl(l *link, body []byte) error {
 			return l.peer.out.nak(f.From)
 		}
 		return nil
+	case wire.Retained, wire.RetainedItems:
+		return n.receiveRetained(l, f)
 	}
 	n.mu.Lock()
 	defer n.release()
@@ -241,7 +244,7 @@ func (n *Node) refusedBy(e *RefusedError) {
 		}
 		n.members.Merge(n.now(), e.Entries)
 	} else if e.Code == wire.RefuseFenced && !n.cluster.IsZero() && !n.left && !n.opts.Form.RejoinAfterLeave {
-		n.left = true // it stays in its own cluster and knocks no more
+		n.setLeft(true) // it stays in its own cluster and knocks no more
 		n.markDirty()
 		n.log.Warn("this node was removed from the cluster that it would merge with; `muster cluster join` on it lets it in again", "by", e.Name)
 	}

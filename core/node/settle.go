@@ -173,7 +173,7 @@ func hello(c *conn, w wire.Welcome) membership.Hello {
 func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link {
 	n.adopt(target, theirs.Merged)
 	if theirs.Operator && n.left { // an operator has made it a cluster of two again
-		n.left = false
+		n.setLeft(false)
 		n.markDirty()
 	}
 	p, err := n.addPeer(c.who.UID, c.who.Name)
@@ -220,13 +220,7 @@ func (p *peer) begin(l *link, theirs wire.Welcome) ([]*publication, error) {
 	if err := p.copy.Meet(l.inc); err != nil {
 		return nil, err
 	}
-	p.in.mu.Lock()
-	err := p.in.receiver.Begin(l.inc, base)
-	if err == nil {
-		p.in.inc = l.inc
-	}
-	p.in.mu.Unlock()
-	if err != nil {
+	if err := p.in.begin(l.inc, base); err != nil {
 		return nil, err
 	}
 	return p.out.resume(have, l)
@@ -241,6 +235,7 @@ func (n *Node) launch(l *link, first wire.Frame) {
 	l.queue(wire.Entries{Entries: n.members.Entries()})
 	n.later = append(n.later, func() { n.tellClaims(l) })
 	l.tables.Store(true)
+	l.repairs.Store(true)
 	l.peer.current.Store(l)
 	l.wake()
 	n.start(func() { n.write(l) })
@@ -262,7 +257,7 @@ func (n *Node) adopt(target core.Cluster, merged []core.UID) {
 		if n.cluster.IsZero() || joined == 0 {
 			joined = n.stamp()
 		}
-		n.left = false
+		n.setLeft(false)
 		n.setCluster(target, joined)
 	}
 	if changed {

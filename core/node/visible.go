@@ -92,21 +92,40 @@ func (v *visibility) next() time.Time {
 
 // Subscribe records a subscription and calls visible when every alive peer
 // routes its filter. See mqtt.Cluster for its promises.
-func (n *Node) Subscribe(s core.Subscriber, f core.Filter, granted core.QoS, visible func()) {
+func (n *Node) Subscribe(s core.Subscriber, sub core.Subscription, visible func()) {
 	n.subs.mu.Lock()
-	first := n.subs.add(f, subscribed{sub: s, qos: granted})
+	first := n.subs.add(sub, s)
 	n.mu.Lock()
-	key := wire.RouteKey(f)
+	key := wire.RouteKey(sub.Filter)
+	n.tellNoLocal() // before the route: whoever has that has this
 	if first {
 		n.table.Set(key, nil)
 		n.pump()
 	}
 	version := n.table.RowVersion(key)
+	if sub.NoLocal {
+		version = max(version, n.table.RowVersion(wire.NoLocalKey()))
+	}
 	n.subs.mu.Unlock()
 	if !n.waitVisible(version, visible) {
 		n.later = append(n.later, visible)
 	}
 	n.release()
+}
+
+// tellNoLocal keeps the row that asks the others for publishers. The caller
+// holds subs.mu and mu.
+func (n *Node) tellNoLocal() {
+	key := wire.NoLocalKey()
+	before := n.table.Version()
+	if n.subs.noLocal > 0 {
+		n.table.Set(key, nil)
+	} else {
+		n.table.Delete(key)
+	}
+	if n.table.Version() != before {
+		n.pump()
+	}
 }
 
 // waitVisible queues visible; false if there is nothing to wait for.
@@ -138,16 +157,21 @@ func (n *Node) ackedByAll() uint64 {
 	return least
 }
 
-// Unsubscribe takes back a subscription.
-func (n *Node) Unsubscribe(s core.Subscriber, f core.Filter) {
+// Unsubscribe takes back the subscription of a filter and group.
+func (n *Node) Unsubscribe(s core.Subscriber, f core.Filter, share string) {
 	n.subs.mu.Lock()
-	if !n.subs.remove(f, s.Number()) {
+	before := n.subs.noLocal
+	last := n.subs.remove(f, share, s.Number())
+	if !last && n.subs.noLocal == before {
 		n.subs.mu.Unlock()
 		return
 	}
 	n.mu.Lock()
-	n.table.Delete(wire.RouteKey(f))
-	n.pump()
+	if last {
+		n.table.Delete(wire.RouteKey(f))
+		n.pump()
+	}
+	n.tellNoLocal()
 	n.subs.mu.Unlock()
 	n.release()
 }

@@ -181,6 +181,9 @@ func (h *Host) failed(ctx context.Context, s *session, err error) error {
 		default: // it is being looked at
 		}
 	case discovery.BackendUnavailable:
+		if ended := s.condemned(); ended != nil {
+			return ended
+		}
 		timer := time.NewTimer(h.o.Timers.Drain)
 		defer timer.Stop()
 		select {

@@ -169,13 +169,17 @@ func (s *session) condemn(err error) {
 	s.ended = err
 }
 
+// condemned returns why the host ends the session, nil if it does not.
+func (s *session) condemned() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
 // died describes the end of a process that had been at work.
 func (s *session) died() error {
 	<-s.proc.gone
-	s.mu.Lock()
-	ended := s.ended
-	s.mu.Unlock()
-	if ended != nil {
+	if ended := s.condemned(); ended != nil {
 		return ended
 	}
 	_, stderr := s.proc.out.lines()

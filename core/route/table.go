@@ -137,6 +137,9 @@ func (t *Table) Match(topic core.Topic) uint64 {
 	return bits & t.mask.Load()
 }
 
+// Live returns the nodes that are live: bit i is the node of slot i.
+func (t *Table) Live() uint64 { return t.mask.Load() }
+
 // MatchFilters returns the routes that match a topic, sorted by filter: why a
 // publish goes where.
 func (t *Table) MatchFilters(topic core.Topic) (rows []Row) {

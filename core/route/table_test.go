@@ -57,6 +57,18 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+func TestLive(t *testing.T) {
+	table := filled(t, 3)
+	table.SetLive(1, false)
+	if got := table.Live(); got != 0b101 {
+		t.Errorf("live: %b", got)
+	}
+	table.Release(0)
+	if got := table.Live(); got != 0b100 {
+		t.Errorf("after a release: %b", got)
+	}
+}
+
 func TestMaskAndFlood(t *testing.T) {
 	table := filled(t, 4)
 	_ = table.Apply(0, "a/+", true)

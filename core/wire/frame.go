@@ -26,6 +26,8 @@ const (
 	typeLane     = 15 // 2026-11
 	typeLaneAck  = 16 // 2026-11
 	typeLaneNak  = 17 // 2026-11
+	typeRetained = 18 // 2026-11
+	typeItems    = 19 // 2026-11
 )
 
 // optional is the bit of the type byte that lets a receiver which does not
@@ -34,8 +36,8 @@ const optional = 0x80
 
 // Frame is one of the values that Append writes and Decode returns: Refuse,
 // Welcome, Probe, Echo, replica.Delta, replica.Ack, replica.Pull,
-// replica.Snapshot, Bye, Entries, Moved, Claims, LaneAck, LaneNak, and from
-// Decode also Unknown. It is an interface without methods because four of
+// replica.Snapshot, Bye, Entries, Moved, Claims, LaneAck, LaneNak, Retained,
+// RetainedItems, and from Decode also Unknown. It is an interface without methods because four of
 // them belong to core/replica.
 type Frame any
 
@@ -69,6 +71,8 @@ func codecs(kind byte) (codec, bool) {
 		typeLane:     {name: "lane"},
 		typeLaneAck:  {"lane ack", decodeLaneAck},
 		typeLaneNak:  {"lane nak", decodeLaneNak},
+		typeRetained: {"retained", decodeRetained},
+		typeItems:    {"retained items", decodeItems},
 	}
 	if int(kind) >= len(list) || list[kind].name == "" {
 		return codec{}, false
@@ -109,6 +113,10 @@ func Append(dst []byte, f Frame) []byte {
 		return appendPosition(append(dst, typeLaneAck, f.Lane), f.Incarnation, f.Seq)
 	case LaneNak:
 		return appendPosition(append(dst, typeLaneNak, f.Lane), f.Incarnation, f.From)
+	case Retained:
+		return appendRetained(append(dst, typeRetained), f)
+	case RetainedItems:
+		return appendItems(append(dst, typeItems), f)
 	}
 	return dst
 }

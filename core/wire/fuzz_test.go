@@ -5,12 +5,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/muster-mqtt/muster/core/retained"
 )
 
 // FuzzDecode: no input does harm, and what is decoded is encoded to the same.
 func FuzzDecode(f *testing.F) {
 	for _, frame := range samples() {
 		f.Add(Append(nil, frame))
+	}
+	for _, m := range retainedSamples() {
+		f.Add(Append(nil, Retained{retained.Numbered{Number: 1, Message: m}}))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		first, err := Decode(b)
@@ -30,7 +34,7 @@ func FuzzDecode(f *testing.F) {
 // FuzzLane: messages never reach outside of their frame, and a frame taken
 // apart and put together again is the same message for message.
 func FuzzLane(f *testing.F) {
-	h, body := sampleLane()
+	h, body := sampleClockLane()
 	f.Add(AppendLane(nil, h, body))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, body, err := DecodeLane(b)
@@ -46,6 +50,11 @@ func FuzzLane(f *testing.F) {
 			var m MessageView
 			if m, body, err = NextMessage(body); err != nil {
 				return
+			}
+			again := messageOf(m)
+			o := MessageOptions{Began: began, Publisher: true}
+			if copied, _, err := NextMessage(AppendMessage(nil, &again, o)); err != nil || !cmp.Equal(copied, m, cmpopts.EquateEmpty()) {
+				t.Fatalf("%+v became %+v, %v", m, copied, err)
 			}
 			if len(m.Topic) == 0 || m.QoS > 2 || len(m.Topic)+len(m.Payload)+len(body) >= before {
 				t.Fatalf("message %+v out of %d bytes, %d left", m, before, len(body))

@@ -12,11 +12,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/retained"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -58,15 +60,87 @@ func samples() []Frame {
 		Claims{Claims: []Claim{{ClientID: "client 1", Token: core.Token{Stamp: 1 << 49, UID: uid(2)}, Discard: true}}},
 		LaneAck{Lane: 1, Incarnation: 6, Seq: 1 << 21},
 		LaneNak{Lane: 1, Incarnation: 6, From: 99},
+		Retained{retained.Numbered{Number: 300, Message: sampleDigest()}},
+		RetainedItems{Number: 7, Clock: 4711, Count: 1, Body: AppendMessage(nil, sampleRetained(), MessageOptions{Began: began})},
+	}
+}
+
+var began = time.Unix(1000, 0)
+
+func sampleDigest() retained.Digest {
+	d := retained.Digest{Reply: true, Stamp: 1<<50 + 9, Floor: 1 << 50, Contact: 1<<50 + 1}
+	for i := range d.Sums {
+		d.Sums[i] = uint64(i+1) * 0x0101010101010101
+	}
+	return d
+}
+
+func sampleRetained() *core.Message {
+	return &core.Message{
+		Topic: "r/1", Payload: []byte("on"), QoS: 1, Retain: true, Publisher: "c1",
+		Extra: &core.Extra{Properties: []byte{1, 1}, Expires: began.Add(time.Minute), Stamp: 1<<50 + 2, Node: uid(4)},
+	}
+}
+
+// retainedSamples has one of each kind of message in a Retained frame.
+func retainedSamples() map[string]retained.Message {
+	keys := []retained.Key{{Topic: "a/b", Token: core.Token{Stamp: 1 << 50, UID: uid(2)}}, {Topic: "b", Token: core.Token{Stamp: 2, UID: uid(3)}}}
+	return map[string]retained.Message{
+		"digest": sampleDigest(), "list": retained.List{Bucket: 200, After: "a/a", Until: "b", Keys: keys},
+		"wants": retained.Wants{Wants: []retained.Want{{Topic: "a/b", Absent: true}, {Topic: "b"}}},
+		"done":  retained.Done{Bucket: 200, Until: "b"}, "synced": retained.Synced{Stamp: 1 << 50},
+		"tombstones": retained.Tombstones{To: 900, Keys: keys}, "tombstones ack": retained.TombstonesAck{To: 900},
+	}
+}
+
+func TestRetainedKinds(t *testing.T) {
+	for name, m := range retainedSamples() {
+		f := Retained{retained.Numbered{Number: 5, Message: m}}
+		b := Append(nil, f)
+		golden(t, "retained "+name, b)
+		got, err := Decode(b)
+		if diff := cmp.Diff(Frame(f), got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+		for n := range b {
+			if _, err := Decode(b[:n:n]); !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s cut to %d bytes: %v", name, n, err)
+			}
+		}
+	}
+	for name, f := range map[string]RetainedItems{
+		"more items than bytes": {Clock: 1, Count: 2, Body: []byte("1234567")}, "no clock": {Count: 1, Body: []byte("1234")},
+		"clock too high": {Clock: maxClock + 1}, "too many items": {Clock: 1, Count: maxItems + 1, Body: make([]byte, 4*maxItems+4)},
+	} {
+		if got, err := Decode(append(Append(nil, f), "later fields"...)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %+v %v", name, got, err)
+		}
+	}
+	for name, m := range map[string]retained.Message{
+		"list of a filter": retained.List{Keys: []retained.Key{{Topic: "a/#"}}},
+		"want of nothing":  retained.Wants{Wants: []retained.Want{{}}},
+		"not UTF-8":        retained.Done{Until: "\xff"},
+		"no kind":          nil,
+	} {
+		if f, err := Decode(append(Append(nil, Retained{retained.Numbered{Message: m}}), 0)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %+v %v", name, f, err)
+		}
 	}
 }
 
 func sampleLane() (LaneHeader, []byte) {
-	body := AppendMessage(nil, &core.Message{Topic: "a/b", Payload: []byte("hello"), QoS: 1, Retain: true})
-	body = AppendMessage(body, &core.Message{Topic: "t", QoS: 2})
+	body := AppendMessage(nil, &core.Message{Topic: "a/b", Payload: []byte("hello"), QoS: 1, Retain: true, Publisher: "p"}, MessageOptions{})
+	body = AppendMessage(body, &core.Message{Topic: "t", QoS: 2}, MessageOptions{Publisher: true})
 	return LaneHeader{
 		Lane: 1, Incarnation: 3, PeerIncarnation: 4, First: 1000, Count: 2, RouteVersion: 5, Ack: 6, Credit: 7,
 	}, body
+}
+
+// sampleClockLane has messages with everything that a message may have.
+func sampleClockLane() (LaneHeader, []byte) {
+	h, body := sampleLane()
+	h.Clock, h.Count = 61_000, 3
+	return h, AppendMessage(body, sampleRetained(), MessageOptions{Began: began, Publisher: true})
 }
 
 // golden compares data with a file of hexadecimal lines.
@@ -105,6 +179,8 @@ func TestGolden(t *testing.T) {
 	}
 	h, body := sampleLane()
 	golden(t, "lane", AppendLane(nil, h, body))
+	h, body = sampleClockLane()
+	golden(t, "lane with clock", AppendLane(nil, h, body))
 	golden(t, "reach row", AppendReach(nil, sampleReach()))
 }
 
@@ -124,7 +200,7 @@ func TestSamplesAreFull(t *testing.T) {
 			t.Errorf("no sample of %q", c.name)
 		}
 	}
-	h, _ := sampleLane()
+	h, _ := sampleClockLane()
 	if place := zeroField(reflect.ValueOf(h)); place != "" {
 		t.Errorf("sample lane header has a zero field %s", place)
 	}

@@ -14,7 +14,7 @@ const laneBytes = 1 + 1 + 1 + 8 + 8 + 8 + 4 + 8 + 8 + 4
 
 // MaxBody is the most, in bytes, that the messages of one lane frame may take,
 // and so the longest encoded message: what is left of transport.MaxFrame.
-const MaxBody = transport.MaxFrame - laneBytes - SealBytes
+const MaxBody = transport.MaxFrame - laneBytes - clockBytes - SealBytes
 
 // LaneHeader is what a lane frame says beside its messages.
 type LaneHeader struct {
@@ -26,12 +26,21 @@ type LaneHeader struct {
 	RouteVersion    uint64           // last route change of the publishers; 0 none
 	Ack             uint64           // accepted in the other direction; 0 not said
 	Credit          uint32           // bytes granted; 0 not said
+	// Clock is what the sender's clock shows, in milliseconds; 0 not said:
+	// then no message of the frame may expire.
+	Clock uint64
 }
+
+// flagClock says that the clock follows the header.
+const flagClock = 1
+
+// clockBytes is the length of the clock.
+const clockBytes = 8
 
 // AppendLane appends a lane frame with the given messages.
 func AppendLane(dst []byte, h LaneHeader, body []byte) []byte {
 	le := binary.LittleEndian
-	dst = append(dst, typeLane, 0, h.Lane) // no flags yet
+	dst = append(dst, typeLane, bit(h.Clock != 0, 0), h.Lane)
 	dst = le.AppendUint64(dst, uint64(h.Incarnation))
 	dst = le.AppendUint64(dst, uint64(h.PeerIncarnation))
 	dst = le.AppendUint64(dst, h.First)
@@ -39,6 +48,9 @@ func AppendLane(dst []byte, h LaneHeader, body []byte) []byte {
 	dst = le.AppendUint64(dst, h.RouteVersion)
 	dst = le.AppendUint64(dst, h.Ack)
 	dst = le.AppendUint32(dst, h.Credit)
+	if h.Clock != 0 {
+		dst = le.AppendUint64(dst, h.Clock)
+	}
 	return append(dst, body...)
 }
 
@@ -53,7 +65,7 @@ func DecodeLane(b []byte) (h LaneHeader, body []byte, err error) {
 	if len(b) < laneBytes || b[0] != typeLane {
 		return h, nil, fmt.Errorf("lane frame of %d bytes: %w", len(b), ErrMalformed)
 	}
-	if b[1] != 0 {
+	if b[1]&^flagClock != 0 {
 		return h, nil, fmt.Errorf("lane frame with unknown flags %#x: %w", b[1], ErrMalformed)
 	}
 	le := binary.LittleEndian
@@ -64,6 +76,15 @@ func DecodeLane(b []byte) (h LaneHeader, body []byte, err error) {
 		Ack: le.Uint64(b[39:]), Credit: le.Uint32(b[47:]),
 	}
 	body = b[laneBytes:len(b):len(b)]
+	if b[1]&flagClock != 0 {
+		if len(body) < clockBytes {
+			return LaneHeader{}, nil, fmt.Errorf("lane frame of %d bytes with a clock: %w", len(b), ErrMalformed)
+		}
+		if h.Clock = le.Uint64(body); h.Clock == 0 || h.Clock > maxClock {
+			return LaneHeader{}, nil, fmt.Errorf("lane frame with clock %d: %w", h.Clock, ErrMalformed)
+		}
+		body = body[clockBytes:]
+	}
 	if err := h.check(len(body)); err != nil {
 		return LaneHeader{}, nil, err
 	}

@@ -4,18 +4,26 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"time"
 
 	"github.com/muster-mqtt/muster/core"
 )
 
-// The bits of the flags byte of a message. The two blocks are reserved: this
-// version writes none and skips them when reading.
+// The bits of the flags byte of a message.
 const (
 	flagQoS       = 3 // two bits
 	flagRetain    = 1 << 2
 	flagPublisher = 1 << 3 // the publisher's client ID follows the topic
-	flagExtension = 1 << 4 // a block of later fields follows
+	flagExtension = 1 << 4 // a block of fields that few messages have
 	flagsKnown    = flagQoS | flagRetain | flagPublisher | flagExtension
+)
+
+// The bits of the flags byte of an extension; its fields follow in this order.
+const (
+	hasProperties = 1 << iota
+	hasExpiry
+	hasStamp
+	extensionKnown = hasProperties | hasExpiry | hasStamp
 )
 
 const (
@@ -24,6 +32,9 @@ const (
 	minMessage = 4
 	// maxTopic is the longest topic [MQTT-4.7.3-3].
 	maxTopic = 65535
+	// maxClock bounds the clock of a sender and what is reckoned by it, in
+	// milliseconds: far from overflow as a time.Duration.
+	maxClock = 1 << 42
 )
 
 // MessageView is a message inside a lane frame; its bytes are the frame's.
@@ -32,19 +43,99 @@ type MessageView struct {
 	Payload []byte
 	QoS     core.QoS
 	Retain  bool
+	// Publisher is its client ID; empty when the sender saw no need for it.
+	Publisher  []byte
+	Properties []byte // encoded as in core.Extra; nil for none
+	// Expires is when it expires, in milliseconds of the clock that the frame
+	// shows: so a message that had to wait for the frame has aged. 0 is never.
+	Expires uint64
+	Stamp   core.Stamp // 0 for none
+	Node    core.UID   // that made the stamp
 }
 
-// AppendMessage appends the encoding of m, its length first. The publisher is
-// not sent. One longer than MaxBody does not fit a frame: the caller looks.
-func AppendMessage(dst []byte, m *core.Message) []byte {
-	n := 1 + uvarintLen(len(m.Topic)) + len(m.Topic) + len(m.Payload)
+// MessageOptions say what a message is to carry.
+type MessageOptions struct {
+	// Began is when the sender's clock was zero; for messages that expire.
+	Began time.Time
+	// Publisher says that the publisher's client ID is wanted.
+	Publisher bool
+}
+
+// Clock returns what the clock shows at a time: milliseconds from 1 on.
+func (o MessageOptions) Clock(at time.Time) uint64 {
+	return uint64(min(max(at.Sub(o.Began).Milliseconds(), 0), maxClock-1)) + 1
+}
+
+// AppendMessage appends the encoding of m, its length first. One longer than
+// MaxBody does not fit a frame: the caller looks. A message without Extra and
+// publisher allocates nothing.
+func AppendMessage(dst []byte, m *core.Message, o MessageOptions) []byte {
+	n := 1 + uvarintLen(uint64(len(m.Topic))) + len(m.Topic) + len(m.Payload)
+	flags := byte(m.QoS)&flagQoS | bit(m.Retain, 2)
+	named := o.Publisher && m.Publisher != ""
+	if named {
+		flags |= flagPublisher
+		n += uvarintLen(uint64(len(m.Publisher))) + len(m.Publisher)
+	}
+	var x extension
+	if m.Extra != nil {
+		x = extensionOf(m.Extra, o)
+	}
+	if x.flags != 0 {
+		flags |= flagExtension
+		n += uvarintLen(uint64(x.size)) + x.size
+	}
 	dst = binary.AppendUvarint(dst, uint64(n))
-	dst = append(dst, byte(m.QoS)&flagQoS|bit(m.Retain, 2))
-	dst = putBytes(dst, m.Topic)
+	dst = putBytes(append(dst, flags), m.Topic)
+	if named {
+		dst = putBytes(dst, m.Publisher)
+	}
+	if x.flags != 0 {
+		dst = x.append(dst, m.Extra)
+	}
 	return append(dst, m.Payload...)
 }
 
-func uvarintLen(n int) int { return (bits.Len64(uint64(n)|1) + 6) / 7 }
+// extension is the block of an Extra, but for what only the sender knows.
+type extension struct {
+	flags   byte
+	size    int
+	expires uint64
+}
+
+func extensionOf(e *core.Extra, o MessageOptions) (x extension) {
+	x.size = 1
+	if len(e.Properties) > 0 {
+		x.flags |= hasProperties
+		x.size += uvarintLen(uint64(len(e.Properties))) + len(e.Properties)
+	}
+	if !e.Expires.IsZero() {
+		x.flags |= hasExpiry
+		x.expires = o.Clock(e.Expires)
+		x.size += uvarintLen(x.expires)
+	}
+	if e.Stamp != 0 {
+		x.flags |= hasStamp
+		x.size += uvarintLen(uint64(e.Stamp)) + len(e.Node)
+	}
+	return x
+}
+
+func (x extension) append(dst []byte, e *core.Extra) []byte {
+	dst = append(binary.AppendUvarint(dst, uint64(x.size)), x.flags)
+	if x.flags&hasProperties != 0 {
+		dst = putBytes(dst, e.Properties)
+	}
+	if x.flags&hasExpiry != 0 {
+		dst = putUvarint(dst, x.expires)
+	}
+	if x.flags&hasStamp != 0 {
+		dst = putUID(putUvarint(dst, e.Stamp), e.Node)
+	}
+	return dst
+}
+
+func uvarintLen(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
 
 // NextMessage returns the first message of a body and what follows it. The
 // view is part of body; nothing is allocated. Errors wrap ErrMalformed.
@@ -61,16 +152,55 @@ func NextMessage(body []byte) (m MessageView, rest []byte, err error) {
 	if m.Topic, b, ok = cutBytes(b[1:]); !ok || len(m.Topic) == 0 || len(m.Topic) > maxTopic {
 		return MessageView{}, nil, badMessage("bad topic", body)
 	}
-	for _, block := range [...]byte{flagPublisher, flagExtension} {
-		if flags&block == 0 {
-			continue
+	if flags&flagPublisher != 0 {
+		if m.Publisher, b, ok = cutBytes(b); !ok || len(m.Publisher) == 0 || len(m.Publisher) > maxID {
+			return MessageView{}, nil, badMessage("bad publisher", body)
 		}
-		if _, b, ok = cutBytes(b); !ok {
-			return MessageView{}, nil, badMessage("bad block", body)
+	}
+	if flags&flagExtension != 0 {
+		var block []byte
+		if block, b, ok = cutBytes(b); !ok || !m.extend(block) {
+			return MessageView{}, nil, badMessage("bad extension", body)
 		}
 	}
 	m.Payload = b
 	return m, rest, nil
+}
+
+// extend reads an extension; false if it is not one to the last byte.
+func (m *MessageView) extend(b []byte) (ok bool) {
+	if len(b) == 0 || b[0] == 0 || b[0]&^extensionKnown != 0 {
+		return false
+	}
+	flags, b := b[0], b[1:]
+	if flags&hasProperties != 0 {
+		if m.Properties, b, ok = cutBytes(b); !ok || len(m.Properties) == 0 {
+			return false
+		}
+	}
+	if flags&hasExpiry != 0 {
+		if m.Expires, b, ok = cutUvarint(b); !ok || m.Expires == 0 || m.Expires > maxClock {
+			return false
+		}
+	}
+	if flags&hasStamp != 0 {
+		stamp, rest, ok := cutUvarint(b)
+		if !ok || stamp == 0 || stamp > uint64(core.MaxStamp) || len(rest) < len(m.Node) {
+			return false
+		}
+		m.Stamp, m.Node = core.Stamp(stamp), core.UID(rest[:len(m.Node)])
+		b = rest[len(m.Node):]
+	}
+	return len(b) == 0
+}
+
+// cutUvarint splits b after a number in its shortest form.
+func cutUvarint(b []byte) (v uint64, rest []byte, ok bool) {
+	v, n := binary.Uvarint(b)
+	if n <= 0 || n != uvarintLen(v) {
+		return 0, nil, false
+	}
+	return v, b[n:], true
 }
 
 // cutBytes splits b after a length and that many bytes.

@@ -17,13 +17,15 @@ const (
 	RowRecord          // the node's member record
 	RowReach           // whom the node reaches: one row for each other node
 	RowRoute           // a filter that some session of the node subscribes with
+	RowNoLocal         // a session of the node has a subscription with No Local
 )
 
 // The first bytes of keys.
 const (
-	prefixRecord = 'm'
-	prefixReach  = 'w'
-	prefixRoute  = 'r'
+	prefixRecord  = 'm'
+	prefixReach   = 'w'
+	prefixRoute   = 'r'
+	prefixNoLocal = 'n'
 )
 
 // RowKey is the meaning of a key.
@@ -42,7 +44,11 @@ func ReachKey(u core.UID) string { return string(rune(prefixReach)) + string(u[:
 // RouteKey returns the key of the row about one filter.
 func RouteKey(f core.Filter) string { return string(rune(prefixRoute)) + string(f) }
 
-// ParseKey is the reverse of the three; a key of another first byte is
+// NoLocalKey returns the key of the row that is there while a node wants to be
+// told the publishers of messages [MQTT-3.8.3-3].
+func NoLocalKey() string { return string(rune(prefixNoLocal)) }
+
+// ParseKey is the reverse of the four; a key of another first byte is
 // RowUnknown. Errors wrap ErrMalformed.
 func ParseKey(key string) (RowKey, error) {
 	if key == "" {
@@ -65,6 +71,11 @@ func ParseKey(key string) (RowKey, error) {
 			return RowKey{}, fmt.Errorf("route key: %w: %w", err, ErrMalformed)
 		}
 		return RowKey{Kind: RowRoute, Filter: core.Filter(rest)}, nil
+	case prefixNoLocal:
+		if rest != "" {
+			return RowKey{}, fmt.Errorf("no-local key of %d bytes: %w", len(key), ErrMalformed)
+		}
+		return RowKey{Kind: RowNoLocal}, nil
 	}
 	return RowKey{}, nil
 }

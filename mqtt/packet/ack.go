@@ -2,55 +2,70 @@ package packet
 
 import "encoding/binary"
 
-// Ack is a packet that holds a packet identifier and nothing else: PUBACK,
-// PUBREC, PUBREL, PUBCOMP or UNSUBACK.
+// Ack is a PUBACK, PUBREC, PUBREL or PUBCOMP, or the UNSUBACK of 3.1.1, which
+// has the same form.
 type Ack struct {
-	Type Type
-	ID   uint16
+	Version Version
+	Type    Type
+	ID      uint16
+	// What follows is left out in 3.1.1.
+
+	Reason         Reason // Success when the packet does not say
+	ReasonString   string
+	UserProperties []byte // encoded, see Properties; shares memory with the body
 }
 
-// Ack decodes a PUBACK, PUBREC, PUBREL, PUBCOMP or UNSUBACK.
+// Ack decodes a PUBACK, PUBREC, PUBREL or PUBCOMP. After the identifier of
+// 5.0 the reason may be missing, and after it the properties [5.0 MQTT
+// 3.4.2.1, 3.4.2.2.1].
 func (p Packet) Ack() (Ack, error) {
 	c := p.cursor()
-	a := Ack{Type: p.Type, ID: c.id()}
-	return a, c.done()
-}
-
-// Append appends the packet to dst.
-func (a Ack) Append(dst []byte) []byte {
-	dst = appendHeader(dst, first(a.Type, a.Type.flags()), 2)
-	return binary.BigEndian.AppendUint16(dst, a.ID)
-}
-
-// SubackFailure is the return code of a filter that was not subscribed
-// [MQTT-3.9.3]; the others are the QoS granted.
-const SubackFailure = 0x80
-
-// Suback answers a SUBSCRIBE with one return code a filter, in its order.
-type Suback struct {
-	ID    uint16
-	Codes []byte
-}
-
-// Suback decodes a SUBACK. Codes shares memory with the body.
-func (p Packet) Suback() (Suback, error) {
-	c := p.cursor()
-	s := Suback{ID: c.id()}
-	first := c.at
-	s.Codes = c.take(len(c.body)-c.at, "return codes")
-	if len(s.Codes) == 0 {
-		c.fail(Error{Field: "return codes", Offset: first, Reason: "there is none"})
+	a := Ack{Version: p.Version, Type: p.Type, ID: c.id()}
+	if p.Version.five() && c.more() {
+		a.Reason = c.reason()
 	}
-	for i, code := range s.Codes {
-		if code > 2 && code != SubackFailure {
-			c.fail(Error{Field: "return code", Offset: first + i, Reason: "is reserved", Clause: "MQTT-3.9.3-2"})
+	if p.Version.five() && c.more() {
+		a.ReasonString, a.UserProperties = c.explanation()
+	}
+	if err := c.done(); err != nil {
+		return Ack{}, err
+	}
+	return a, nil
+}
+
+// explanation reads the properties of a packet that has a reason string and
+// user properties only.
+func (c *cursor) explanation() (reason string, user []byte) {
+	var kept run
+	w := c.properties(c.typ)
+	for w.next() {
+		if w.id == propReasonString {
+			reason = w.text()
+			continue
 		}
+		w.pass()
+		kept.keep(&w)
 	}
-	return s, c.done()
+	return reason, kept.bytes(c.body)
 }
 
-// Append appends the packet to dst.
-func (s Suback) Append(dst []byte) []byte {
-	dst = appendHeader(dst, first(TypeSuback, 0), 2+len(s.Codes))
-	return append(binary.BigEndian.AppendUint16(dst, s.ID), s.Codes...)
+// Append appends the packet to dst, as short as it can be.
+func (a Ack) Append(dst []byte) []byte {
+	flags := first(a.Type, a.Type.flags())
+	switch {
+	case !a.Version.five() || a.Reason == Success && a.plain():
+		return binary.BigEndian.AppendUint16(append(dst, flags, 2), a.ID)
+	case a.plain():
+		return append(binary.BigEndian.AppendUint16(append(dst, flags, 3), a.ID), byte(a.Reason))
+	}
+	body := append(binary.BigEndian.AppendUint16(nil, a.ID), byte(a.Reason))
+	return appendPacket(dst, a.Type, appendExplanation(body, a.ReasonString, a.UserProperties))
+}
+
+func (a Ack) plain() bool { return a.ReasonString == "" && len(a.UserProperties) == 0 }
+
+func appendExplanation(body []byte, reason string, user []byte) []byte {
+	var e encoder
+	e.text(propReasonString, reason)
+	return e.appendTo(body, user)
 }

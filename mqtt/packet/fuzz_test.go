@@ -6,21 +6,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/muster-mqtt/muster/core"
-	"pgregory.net/rapid"
 )
 
-// FuzzStream reads any bytes as a stream. Whatever decodes is written and
-// decoded again to the same, byte for byte the second time.
+// FuzzStream reads any bytes as a stream, in both versions and from both
+// sides. Whatever decodes is written and decoded again to the same.
 func FuzzStream(f *testing.F) {
-	for _, g := range golden {
-		f.Add(bytesOf(f, g.wire))
+	for _, g := range append(goldens(), accepted...) {
+		f.Add(byte(g.from.version), g.from.server, bytesOf(f, g.wire))
 	}
-	for _, h := range hostile {
-		f.Add(bytesOf(f, h.wire))
+	for _, h := range hostiles() {
+		f.Add(byte(h.from.version), h.from.server, bytesOf(f, h.wire))
 	}
-	f.Fuzz(func(t *testing.T, stream []byte) {
-		r := NewReader(bytes.NewReader(stream), make([]byte, 32), 1<<16)
+	f.Fuzz(func(t *testing.T, version byte, server bool, stream []byte) {
+		s := side{version: Version(version), server: server}
+		r := s.reader(stream, make([]byte, 32))
 		for {
 			p, err := r.Next()
 			if err != nil {
@@ -33,13 +32,38 @@ func FuzzStream(f *testing.F) {
 
 // FuzzBody decodes any bytes as the body of each type.
 func FuzzBody(f *testing.F) {
-	for _, g := range golden {
+	for _, g := range goldens() {
 		wire := bytesOf(f, g.wire)
-		f.Add(wire[0], wire[2:])
+		f.Add(wire[0], g.from.version == Version5, g.from.server, wire[2:])
 	}
-	f.Fuzz(func(t *testing.T, first byte, body []byte) {
-		if checkFirst(first) == nil {
-			checkAgain(t, Packet{Type: Type(first >> 4), Flags: first & 15, Body: body})
+	f.Fuzz(func(t *testing.T, first byte, five, server bool, body []byte) {
+		v := Version311
+		if five {
+			v = Version5
+		}
+		if checkFirst(first, v) == nil {
+			checkAgain(t, Packet{Type: Type(first >> 4), Flags: first & 15, Body: body, Version: v, FromServer: server})
+		}
+	})
+}
+
+// FuzzProperties decodes any bytes as properties of a message; those of a
+// PUBLISH and these agree.
+func FuzzProperties(f *testing.F) {
+	f.Add(passed)
+	f.Add([]byte("\x23\x00\x01"))
+	f.Fuzz(func(t *testing.T, encoded []byte) {
+		p, err := ParseProperties(encoded)
+		body := append(appendVarint([]byte("\x00\x01t"), len(encoded)), encoded...)
+		m, err2 := Packet{Type: TypePublish, Version: Version5, Body: body}.Publish()
+		if err == nil && (err2 != nil || !bytes.Equal(m.Properties, encoded)) {
+			t.Fatalf("%x: a PUBLISH with them: %v %x", encoded, err2, m.Properties)
+		}
+		if err2 == nil && m.Alias == 0 && !m.HasExpiry && err != nil {
+			t.Fatalf("%x: %v, but not in a PUBLISH", encoded, err)
+		}
+		if again, err2 := ParseProperties(p.Append(nil)); err == nil && (err2 != nil || cmp.Diff(p, again) != "") {
+			t.Fatalf("%x: written as %x: %v", encoded, p.Append(nil), err2)
 		}
 	})
 }
@@ -48,10 +72,14 @@ func checkAgain(t *testing.T, p Packet) {
 	t.Helper()
 	got, err := decode(p)
 	if err != nil {
+		checkError(t, p, err)
 		return
 	}
 	wire := got.Append(nil)
-	q, err := NewReader(bytes.NewReader(wire), nil, 1<<28).Next()
+	s := side{version: p.Version, server: p.FromServer}
+	r := s.reader(wire, nil)
+	r.SetMax(MaxPacket)
+	q, err := r.Next()
 	if err != nil {
 		t.Fatalf("%x: written as %x: %v", p.Body, wire, err)
 	}
@@ -59,64 +87,19 @@ func checkAgain(t *testing.T, p Packet) {
 	if diff := cmp.Diff(got, again); diff != "" || err != nil {
 		t.Fatalf("%v %s", err, diff)
 	}
-	if !bytes.Equal(q.Body, p.Body) {
+	if c, connect := got.(Connect); (connect && !c.Version.five() || !connect && !p.Version.five()) && !bytes.Equal(q.Body, p.Body) {
 		t.Fatalf("body\n%swritten as\n%s", hex.Dump(p.Body), hex.Dump(q.Body))
 	}
 }
 
-// TestRoundTrip writes random packets of the kinds that hold most and decodes
-// them.
-func TestRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.OneOf(
-			rapid.Custom(drawConnect), rapid.Custom(drawPublish), rapid.Custom(drawSubscribe),
-		).Draw(t, "packet")
-		p, err := NewReader(bytes.NewReader(want.Append(nil)), nil, 1<<28).Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := decode(p)
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Fatalf("%v %s", err, diff)
-		}
-	})
-}
-
-var anyText = rapid.StringMatching(`[^\x00\x{d800}-\x{dfff}]{0,20}`)
-
-func drawConnect(t *rapid.T) appender {
-	c := Connect{Version: Version311, CleanStart: rapid.Bool().Draw(t, "clean"),
-		KeepAlive: rapid.Uint16().Draw(t, "keep alive"), ClientID: anyText.Draw(t, "id")}
-	if rapid.Bool().Draw(t, "will") {
-		c.Will = &Will{Topic: "w", Payload: rapid.SliceOf(rapid.Byte()).Draw(t, "w"),
-			QoS: core.QoS(rapid.IntRange(0, 2).Draw(t, "qos")), Retain: rapid.Bool().Draw(t, "retain")}
+// checkError: every error says what it is about, where, and how to answer.
+func checkError(t *testing.T, p Packet, err error) {
+	t.Helper()
+	e, ok := err.(*Error)
+	if !ok || e.Type != p.Type || e.Offset < -1 || e.Offset > len(p.Body) || e.Reason == "" {
+		t.Fatalf("%x: %v", p.Body, err)
 	}
-	if rapid.Bool().Draw(t, "user") {
-		c.Username = text(anyText.Draw(t, "name"))
-		if rapid.Bool().Draw(t, "pass") {
-			c.Password = rapid.SliceOf(rapid.Byte()).Draw(t, "p")
-		}
+	if code := ReasonOf(err); !code.Failed() || code == UnspecifiedError || p.Type != TypeConnect && !code.allowed(TypeDisconnect, true) {
+		t.Fatalf("%x: %v is answered by %v", p.Body, err, code)
 	}
-	return c
-}
-
-func drawPublish(t *rapid.T) appender {
-	m := Publish{Topic: []byte(rapid.StringMatching(`[a-zé/$ ]{1,30}`).Draw(t, "topic")),
-		Payload: rapid.SliceOf(rapid.Byte()).Draw(t, "payload"),
-		QoS:     core.QoS(rapid.IntRange(0, 2).Draw(t, "qos")), Retain: rapid.Bool().Draw(t, "retain")}
-	if m.QoS > 0 {
-		m.ID = rapid.Uint16Min(1).Draw(t, "id")
-		m.Dup = rapid.Bool().Draw(t, "dup")
-	}
-	return m
-}
-
-func drawSubscribe(t *rapid.T) appender {
-	filters := rapid.SliceOfN(rapid.StringMatching(`[ab+](/[ab+]){0,3}(/#)?`), 1, 9).Draw(t, "filters")
-	req := Subscribe{ID: rapid.Uint16Min(1).Draw(t, "id")}
-	for _, f := range filters {
-		req.Subscriptions = append(req.Subscriptions,
-			Subscription{core.Filter(f), core.QoS(rapid.IntRange(0, 2).Draw(t, "qos"))})
-	}
-	return req
 }

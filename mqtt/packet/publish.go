@@ -13,23 +13,38 @@ const (
 	flagDup    = 0x08
 )
 
-// Publish is a decoded PUBLISH.
+// Publish is a decoded PUBLISH. Its slices share memory with the body.
 type Publish struct {
-	Topic   []byte // checked as core.Topic.Check does
+	Version Version
+	Topic   []byte // checked as core.Topic.Check does; empty only with Alias
 	Payload []byte
 	ID      uint16 // 0 with QoS 0
 	QoS     core.QoS
 	Dup     bool
 	Retain  bool
+
+	Alias uint16 // stands for the topic or sets what it stands for; 0 is none
+	// Expiry is the message expiry interval in seconds; it counts when
+	// HasExpiry is set.
+	Expiry    uint32
+	HasExpiry bool
+	// IDs are the subscription identifiers in a PUBLISH of a server, 1 to
+	// 268,435,455 each; a client sends none [5.0 MQTT-3.3.4-6].
+	IDs []uint32
+	// Properties are those that go to subscribers as they came, checked and
+	// encoded, without the length before them; nil is none. See Properties.
+	// They are a part of the body unless others stood between them.
+	Properties []byte
 }
 
-// Publish decodes a PUBLISH. Topic and Payload share memory with the body.
+// Publish decodes a PUBLISH.
 func (p Packet) Publish() (Publish, error) {
 	c := p.cursor()
 	m := Publish{
-		QoS:    core.QoS(p.Flags / flagQoS & 3),
-		Dup:    p.Flags&flagDup != 0,
-		Retain: p.Flags&flagRetain != 0,
+		Version: p.Version,
+		QoS:     core.QoS(p.Flags / flagQoS & 3),
+		Dup:     p.Flags&flagDup != 0,
+		Retain:  p.Flags&flagRetain != 0,
 	}
 	switch {
 	case m.QoS == 3:
@@ -37,76 +52,96 @@ func (p Packet) Publish() (Publish, error) {
 	case m.QoS == 0 && m.Dup:
 		c.fail(Error{Kind: ErrProtocol, Offset: -1, Reason: "DUP with QoS 0", Clause: "MQTT-3.3.1-2"})
 	}
-	m.Topic = c.topic("topic")
+	m.Topic = c.topicOrNone("topic")
 	if m.QoS > 0 {
 		m.ID = c.id()
 	}
-	m.Payload = c.take(len(c.body)-c.at, "payload")
-	if err := c.done(); err != nil {
-		return Publish{}, err
+	if c.version.five() {
+		m.readProperties(&c)
+	}
+	if len(m.Topic) == 0 && m.Alias == 0 {
+		c.noTopic("topic", 0) // [5.0 MQTT 3.3.2.1]
+	}
+	m.Payload = c.rest("payload")
+	if c.err != nil {
+		return Publish{}, c.err
 	}
 	return m, nil
 }
 
-// Append appends the packet to dst.
+// readProperties reads the properties of 5.0 [5.0 MQTT 3.3.2.3].
+func (m *Publish) readProperties(c *cursor) {
+	var kept run
+	w := c.properties(TypePublish)
+	for w.next() {
+		switch w.id {
+		case propTopicAlias:
+			m.Alias = w.alias()
+		case propMessageExpiry:
+			m.Expiry, m.HasExpiry = w.uint32(), true
+		case propSubscriptionID:
+			m.IDs = append(m.IDs, w.deliveredBy())
+		default:
+			w.pass()
+			kept.keep(&w)
+		}
+	}
+	m.Properties = kept.bytes(c.body)
+}
+
+// alias reads a topic alias, 1 to 65535.
+func (w *walk) alias() uint16 {
+	n := w.uint16()
+	if n == 0 && w.c.err == nil {
+		w.c.fail(Error{Kind: ErrProtocol, Code: TopicAliasInvalid, Field: w.id.name(), Offset: w.at,
+			Reason: "is 0", Clause: "MQTT-3.3.2-8"})
+	}
+	return n
+}
+
+// deliveredBy reads a subscription identifier of a message.
+func (w *walk) deliveredBy() uint32 {
+	if !w.c.fromServer {
+		w.refuse(w.id, "is not for a client to send", "MQTT-3.3.4-6")
+	}
+	return w.subscriptionID()
+}
+
+// Append appends the packet to dst. Properties are left out in 3.1.1.
 func (m Publish) Append(dst []byte) []byte {
-	flags := publishFlags(m.QoS, m.Dup)
-	if m.Retain {
-		flags |= flagRetain
-	}
-	dst = appendHeader(dst, first(TypePublish, flags), publishBody(len(m.Topic), len(m.Payload), m.QoS))
-	dst = appendBinary(dst, m.Topic)
+	flags := publishFlags(m.QoS, m.Dup, m.Retain)
+	body := appendBinary(nil, m.Topic)
 	if m.QoS > 0 {
-		dst = binary.BigEndian.AppendUint16(dst, m.ID)
+		body = binary.BigEndian.AppendUint16(body, m.ID)
 	}
-	return append(dst, m.Payload...)
-}
-
-// Delivery is a message on its way to one client. It is always sent without
-// the retain flag: the subscription was there before it [MQTT-3.3.1-9].
-type Delivery struct {
-	Message *core.Message
-	ID      uint16   // 0 with QoS 0
-	QoS     core.QoS // the effective one
-	Dup     bool     // sent before, perhaps
-}
-
-// Append appends the PUBLISH to dst.
-func (d Delivery) Append(dst []byte) []byte {
-	m := d.Message
-	dst = appendHeader(dst, first(TypePublish, publishFlags(d.QoS, d.Dup)), publishBody(len(m.Topic), len(m.Payload), d.QoS))
-	dst = appendBinary(dst, m.Topic)
-	if d.QoS > 0 {
-		dst = binary.BigEndian.AppendUint16(dst, d.ID)
+	if m.Version.five() {
+		body = m.encoder().appendTo(body, m.Properties)
 	}
-	return append(dst, m.Payload...)
+	dst = appendHeader(dst, first(TypePublish, flags), len(body)+len(m.Payload))
+	return append(append(dst, body...), m.Payload...)
 }
 
-// Size is the number of bytes that Append adds.
-func (d Delivery) Size() int {
-	body := publishBody(len(d.Message.Topic), len(d.Message.Payload), d.QoS)
-	return headerSize(body) + body
+func (m Publish) encoder() encoder {
+	var e encoder
+	for _, id := range m.IDs {
+		e = appendVarint(append(e, byte(propSubscriptionID)), int(id))
+	}
+	if m.HasExpiry {
+		e.uint32(propMessageExpiry, m.Expiry)
+	}
+	if m.Alias != 0 {
+		e.uint16(propTopicAlias, m.Alias)
+	}
+	return e
 }
 
-// Fits reports whether m can be sent as a PUBLISH at all: topic at most 65535
-// bytes, body at most 268,435,455.
-func Fits(m *core.Message) bool {
-	return len(m.Topic) <= 1<<16-1 && publishBody(len(m.Topic), len(m.Payload), 1) <= maxRemaining
-}
-
-func publishFlags(q core.QoS, dup bool) byte {
+func publishFlags(q core.QoS, dup, retain bool) byte {
 	flags := byte(q) * flagQoS
 	if dup {
 		flags |= flagDup
 	}
-	return flags
-}
-
-// publishBody is the length of the body of a PUBLISH in bytes.
-func publishBody(topic, payload int, q core.QoS) int {
-	n := 2 + topic + payload
-	if q > 0 {
-		n += 2
+	if retain {
+		flags |= flagRetain
 	}
-	return n
+	return flags
 }

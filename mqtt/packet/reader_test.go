@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"runtime"
 	"testing"
 	"testing/iotest"
 
@@ -63,7 +64,7 @@ func TestReaderLong(t *testing.T) {
 	for i, n := range sizes {
 		stream = Publish{Topic: []byte("t"), Payload: bytes.Repeat([]byte{byte(i)}, n)}.Append(stream)
 	}
-	r := NewReader(bytes.NewReader(stream), make([]byte, 4096), 1<<28)
+	r := NewReader(bytes.NewReader(stream), make([]byte, 4096), MaxPacket)
 	kept := map[int][]byte{}
 	for i, n := range sizes {
 		p, err := r.Next()
@@ -82,19 +83,29 @@ func TestReaderLong(t *testing.T) {
 }
 
 // TestReaderPromise: a length that is announced and does not come must not
-// cost its memory.
+// cost its memory, and what comes costs a small multiple of itself.
 func TestReaderPromise(t *testing.T) {
-	wire := append([]byte{0x30, 0xff, 0xff, 0xff, 0x7f}, make([]byte, 100)...)
-	allocated := testing.Benchmark(func(b *testing.B) {
-		for b.Loop() {
-			if _, err := NewReader(bytes.NewReader(wire), nil, 1<<29).Next(); err != io.ErrUnexpectedEOF {
-				b.Fatal(err)
+	for _, c := range []struct{ come, buffer int }{{0, 0}, {0, 4096}, {100, 0}, {4000, 4096}, {10_000, 4096}, {300_000, 0}} {
+		wire := append([]byte{0x30, 0xff, 0xff, 0xff, 0x7f}, make([]byte, c.come)...)
+		buf := make([]byte, c.buffer)
+		allocated := allocatedBy(func() {
+			if _, err := NewReader(bytes.NewReader(wire), buf, MaxPacket).Next(); err != io.ErrUnexpectedEOF {
+				t.Error(err)
 			}
+		})
+		if want := uint64(1024 + 2*growth*c.come); allocated > want {
+			t.Errorf("%d bytes came, %d allocated, want at most %d", c.come, allocated, want)
 		}
-	}).AllocedBytesPerOp()
-	if allocated > 2*firstPart {
-		t.Errorf("%d bytes allocated", allocated)
 	}
+}
+
+// allocatedBy is the number of bytes that a call allocates.
+func allocatedBy(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 // TestReaderNoProgress ends with a source that neither reads nor fails.
@@ -111,3 +122,27 @@ func TestReaderNoProgress(t *testing.T) {
 type silent struct{}
 
 func (silent) Read([]byte) (int, error) { return 0, nil }
+
+// TestReaderSlowProgress: empty reads count only as long as nothing comes.
+func TestReaderSlowProgress(t *testing.T) {
+	wire := Publish{Topic: []byte("t"), Payload: make([]byte, 10)}.Append(nil)
+	src := &hesitant{wire: wire}
+	if p, err := NewReader(src, make([]byte, 64), 100).Next(); err != nil || len(p.Body) != len(wire)-2 {
+		t.Error(err, p)
+	}
+}
+
+// hesitant brings a byte with every sixtieth read.
+type hesitant struct {
+	wire  []byte
+	reads int
+}
+
+func (h *hesitant) Read(b []byte) (int, error) {
+	if h.reads++; h.reads%60 != 0 {
+		return 0, nil
+	}
+	n := copy(b[:1], h.wire)
+	h.wire = h.wire[n:]
+	return n, nil
+}

@@ -31,6 +31,30 @@ var slices = []slice{
 		},
 	},
 	{
+		name:  "fuzz-packet",
+		about: "any bytes for the MQTT decoder, ten minutes a target",
+		steps: [][]string{
+			fuzzing("FuzzStream", "10m", "./mqtt/packet"), fuzzing("FuzzBody", "10m", "./mqtt/packet"),
+			fuzzing("FuzzProperties", "9m", "./mqtt/packet"),
+		},
+	},
+	{
+		name:  "fuzz-session",
+		about: "any calls and any records for the session and its twin, ten minutes a target",
+		steps: [][]string{
+			fuzzing("FuzzTwin", "10m", "./mqtt/session"), fuzzing("FuzzApply", "10m", "./mqtt/session"),
+			fuzzing("FuzzDecodeState", "9m", "./mqtt/session"),
+		},
+	},
+	{
+		name:  "fuzz-files",
+		about: "any bytes for the journal and the messages in it, and for the files of users and rules",
+		steps: [][]string{
+			fuzzing("FuzzRecover", "10m", "./core/journal"), fuzzing("FuzzDecodeMessage", "9m", "./mqtt/session"),
+			fuzzing("FuzzUsers", "5m", "./mqtt/access"), fuzzing("FuzzRules", "5m", "./mqtt/access"),
+		},
+	},
+	{
 		name:  "repeat",
 		about: "every test five times over, in random order, and once more on one processor",
 		steps: [][]string{
@@ -61,9 +85,26 @@ var slices = []slice{
 		},
 	},
 	{
+		name:  "plugins",
+		about: "plugins killed, stopped for a minute, starved of memory and killed again and again, under MQTT load; what a plugin costs",
+		steps: [][]string{
+			{"make", "build"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=20m", "-run", "PluginAbuse|DiscoveryCommands|NoSecret", "./cmd/e2e"},
+			{"go", "test", "-run", "^$", "-bench", "Plugin", "./core/pluginhost"},
+		},
+	},
+	{
 		name:  "race",
 		about: "every test three times under the race detector",
 		steps: [][]string{{"make", "race", "COUNT=3"}},
+	},
+	{
+		name:  "durable",
+		about: "a node killed at 200 random instants under load, a full disk, and any records for the recovery of sessions",
+		steps: [][]string{
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=15m", "./cmd/e2e/durable"},
+			fuzzing("FuzzRecover", "10m", "./mqtt"),
+		},
 	},
 	{
 		name:  "bench",
@@ -78,4 +119,10 @@ var slices = []slice{
 			{"make", "demo"}, {"make", "demo"}, {"make", "demo"}, {"make", "demo"}, {"make", "demo"},
 		},
 	},
+}
+
+// fuzzing is the command for one fuzz target. One worker leaves the machine
+// usable.
+func fuzzing(target, time, dir string) []string {
+	return []string{"go", "test", "-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", time, "-fuzzminimizetime", "5s", "-parallel=1", dir}
 }

@@ -12,7 +12,10 @@ import (
 
 // apart are the modules that stay outside go.work, each with its reason: what
 // they need would lift versions in all the others.
-var apart = map[string]string{"tools": "lint tools"}
+var apart = map[string]string{
+	"tools":                   "lint tools",
+	"examples/hello-strategy": "an outsider, who has no workspace of ours",
+}
 
 // module is one go.mod of the tree.
 type module struct {

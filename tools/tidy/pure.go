@@ -17,9 +17,9 @@ type pureRoom struct {
 // from a seed on virtual time, which any of the banned things would break.
 var pure = []pureRoom{
 	{dir: "core/autocluster"}, {dir: "core/membership"}, {dir: "core/heal"},
-	{dir: "core/replica"}, {dir: "core/takeover"}, {dir: "core/lane"},
+	{dir: "core/replica"}, {dir: "core/retained"}, {dir: "core/takeover"}, {dir: "core/lane"},
 	{dir: "core/route", locks: true},
-	{dir: "mqtt/session"},
+	{dir: "mqtt/packet"}, {dir: "mqtt/session"},
 }
 
 // impure are the packages that a pure room never imports, with all below them.

@@ -23,8 +23,12 @@ const (
 type Invocation struct {
 	Args    []string // without the program's name
 	Environ []string // NAME=value
+	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
+	// Secret asks at the terminal for what is not to be shown; nil: there is
+	// no terminal.
+	Secret  func(ctx context.Context, prompt string) ([]byte, error)
 	Version string
 	// Run runs a node until ctx ends or it fails. An error is told to the user
 	// as it is: why, and what to do.

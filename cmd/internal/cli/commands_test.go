@@ -142,7 +142,7 @@ func TestFinding(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	commands := "cluster, completion, config, help, join, members, plugins, routes, start, agent, stop, version"
+	commands := "cluster, completion, config, discovery, help, join, members, plugins, routes, start, agent, stop, users, version"
 	tests := map[string]string{
 		"clients":                    "muster: unknown command \"clients\"; there are: " + commands,
 		"help clients":               "muster: unknown command \"clients\"; there are: " + commands,
@@ -170,7 +170,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	help := run(t, "", "help")
-	for _, want := range []string{"Running a node:\n  start ", "Changing the cluster:\n  cluster ", "Looking at it:\n  members ", "Other:\n"} {
+	for _, want := range []string{"Running a node:\n  start ", "Changing the cluster:\n  cluster ", "Looking at it:\n  discovery ", "Other:\n"} {
 		if !strings.Contains(help.Stdout, want) {
 			t.Errorf("no %q in\n%s", want, help.Stdout)
 		}

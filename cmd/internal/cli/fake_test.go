@@ -178,16 +178,23 @@ func (f *fakeNode) ForceLeave(_ context.Context, name core.NodeID) error {
 // serve runs the admin API of f and returns its data directory.
 func serve(t *testing.T, f *fakeNode, plugins ...admin.Plugin) string {
 	t.Helper()
+	return serveWith(t, f, func(o *admin.Options) { o.Plugins = func() []admin.Plugin { return plugins } })
+}
+
+func serveWith(t *testing.T, f *fakeNode, change func(*admin.Options)) string {
+	t.Helper()
 	dir := t.TempDir()
 	l, err := admin.ListenUnix(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	h, err := admin.New(admin.Options{
+	o := admin.Options{
 		Self: "a@h1", ClusterName: "mustercl", Viewer: f, Operator: f, Logger: log,
-		Plugins: func() []admin.Plugin { return plugins }, Stop: func() { _ = f.ask("stop"); _ = l.Close() },
-	})
+		Stop: func() { _ = f.ask("stop"); _ = l.Close() },
+	}
+	change(&o)
+	h, err := admin.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

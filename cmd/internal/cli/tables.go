@@ -144,7 +144,11 @@ func pluginsTable(plugins admin.Plugins) [][]string {
 		if p.PID > 0 {
 			pid = strconv.Itoa(p.PID)
 		}
-		rows = append(rows, []string{p.Strategy, pid, p.Version, p.State, strconv.FormatUint(p.Restarts, 10), p.LastError})
+		failed := p.LastError
+		if p.ErrorClass != "" {
+			failed = p.ErrorClass + ": " + failed
+		}
+		rows = append(rows, []string{p.Strategy, pid, p.Version, p.State, strconv.FormatUint(p.Restarts, 10), failed})
 	}
 	return rows
 }

@@ -17,10 +17,13 @@ import (
 
 	"github.com/muster-mqtt/muster/config"
 	"github.com/muster-mqtt/muster/core/admin"
+	"github.com/muster-mqtt/muster/core/journal"
 	"github.com/muster-mqtt/muster/core/node"
 	"github.com/muster-mqtt/muster/core/pluginhost"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/mqtt"
+	"github.com/muster-mqtt/muster/mqtt/access"
+	"github.com/muster-mqtt/muster/mqtt/listen"
 	"github.com/muster-mqtt/muster/transport/tcp"
 )
 
@@ -53,13 +56,19 @@ type daemon struct {
 	tr     *tcp.Transport
 	hosts  []*pluginhost.Host
 	node   *node.Node
+	access *access.Access
 	broker *mqtt.Broker
-	mqtt   listeners
-	admin  net.Listener
-	http   *http.Server
-	door   group // serves http
-	stop   context.CancelFunc
-	undo   []func() error
+	// journal is nil with session.store = memory.
+	journal *journal.Journal
+	mqtt    listeners
+	// live is the configuration that was loaded last. Only the reload uses it.
+	live       *config.Config
+	handshakes listen.Counters
+	admin      net.Listener
+	http       *http.Server
+	door       group // serves http
+	stop       context.CancelFunc
+	undo       []func() error
 }
 
 // Run runs a node until ctx ends, `muster stop` asks for it, or a part of it
@@ -68,10 +77,10 @@ type daemon struct {
 func Run(ctx context.Context, o Options) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d := &daemon{opts: o, conf: o.Config, stop: stop}
+	d := &daemon{opts: o, conf: o.Config, live: o.Config, stop: stop}
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, open := range []func() error{
-		d.openLog, d.openDir, d.openSocket, d.openKey, d.openTransport, d.openPlugins, d.openNode, d.openBroker, d.openAdmin,
+		d.openLog, d.openDir, d.openJournal, d.openSocket, d.openKey, d.openTransport, d.openPlugins, d.openNode, d.openAccess, d.openBroker, d.openAdmin,
 	} {
 		if err := open(); err != nil {
 			return err
@@ -168,9 +177,10 @@ func (d *daemon) openNode() (err error) {
 			Manual: len(d.hosts) == 0, Expect: c.Cluster.BootstrapExpect, After: c.Cluster.FormAfter,
 			Join: c.Cluster.Join, RejoinAfterLeave: c.Cluster.RejoinAfter,
 		},
-		Rand: d.newRand(), Logger: d.log,
+		Rand: d.newRand(), Logger: d.log, Journal: d.keeper(),
 	}
 	o.Membership.Autoclean = c.Cluster.Autoclean
+	o.Retained.MaxMessages, o.Retained.MaxBytes = c.Retainer.MaxMessages, c.Retainer.MaxBytes
 	for _, h := range d.hosts {
 		o.Sources = append(o.Sources, h)
 	}
@@ -179,32 +189,27 @@ func (d *daemon) openNode() (err error) {
 }
 
 func (d *daemon) openBroker() (err error) {
-	m := d.conf.MQTT
-	d.broker, err = mqtt.New(mqtt.Options{Cluster: d.node, Logger: d.log, Limits: mqtt.Limits{
-		MaxPacket: m.MaxPacketSize, MaxClientID: m.MaxClientIDLength, MaxSessions: m.MaxSessions,
-		MaxSubscriptions: m.MaxSubscriptions, MaxInflight: m.MaxInflight, MaxQueue: m.MaxQueueLength,
-		MaxQueueBytes: m.MaxQueueBytes, SessionExpiry: m.SessionExpiry, ConnectTimeout: m.IdleTimeout,
-	}})
+	d.broker, err = mqtt.New(mqtt.Options{
+		Cluster: d.node, Logger: d.log, Limits: limits(d.conf), Authenticator: d.access, Authorizer: d.access,
+		Journal: d.keeper(),
+	})
 	if err != nil {
 		return err
 	}
 	d.later(d.broker.Close)
 	d.node.SetSessions(d.broker)
-	if d.mqtt, err = listen(d.conf); err != nil {
+	if err := d.recover(); err != nil {
 		return err
 	}
-	d.later(func() error { d.mqtt.close(); return nil })
-	for _, closed := range d.mqtt.closed {
-		d.log.Warn("listener stays closed", "listener", closed)
-	}
-	return nil
+	return d.openListeners()
 }
 
 func (d *daemon) openAdmin() (err error) {
 	h, err := admin.New(admin.Options{
 		Self: d.id.name, ClusterName: d.conf.Cluster.Name, Viewer: d.node, Operator: d.node, Plugins: d.plugins,
-		Counters: d.counters,
-		Unready:  d.node.Unready, Stop: d.stop, Logger: d.log,
+		Strategies: strategies{d.hosts, d.node},
+		Counters:   d.counters,
+		Unready:    d.unready, Stop: d.stop, Logger: d.log,
 	})
 	if err != nil {
 		return err

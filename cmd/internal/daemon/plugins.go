@@ -52,8 +52,8 @@ func (d *daemon) plugins() []admin.Plugin {
 	for _, h := range d.hosts {
 		s := h.Status()
 		out = append(out, admin.Plugin{
-			Strategy: s.Strategy, PID: s.PID, Version: s.Version, State: string(s.State),
-			Restarts: uint64(s.Restarts), LastError: s.LastError,
+			Strategy: s.Strategy, PID: s.PID, Version: s.Version, Path: s.Path, State: string(s.State),
+			Restarts: uint64(s.Restarts), LastError: s.LastError, ErrorClass: className(s), LogDropped: s.LogDropped,
 		})
 	}
 	return out

@@ -34,6 +34,7 @@ func (d *daemon) reload(ctx context.Context) error {
 		Current: d.conf, Load: d.opts.Reload, Now: hup, Loaded: d.reloaded,
 		Failed: func(err error) {
 			d.log.Error("the configuration was not loaded again: the node goes on with what it has", "err", err)
+			d.refresh(d.live) // the files that it names may be good
 		},
 	})
 	return nil
@@ -46,6 +47,8 @@ func (d *daemon) reloaded(c *config.Config, changes []config.Change) {
 		d.log.Error("the level of the log stays as it is", "err", err)
 	}
 	d.log.Info("the configuration was loaded again", "changes", len(changes))
+	d.live = c
+	d.refresh(c)
 	for _, ch := range changes {
 		if ch.Live {
 			d.log.Info("configuration: changed", "key", ch.Path, "value", ch.Value)

@@ -65,6 +65,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.announce(ctx)
 	<-ctx.Done()
 	d.log.Info("stopping")
+	d.hurry()
 	err := d.broker.Close()
 	front.wg.Wait()
 	stopNode()

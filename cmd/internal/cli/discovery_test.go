@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-mqtt/muster/core/admin"
+)
+
+// fakeStrategies is dns, which works, unless refuse says why not.
+type fakeStrategies struct {
+	f       *fakeNode
+	strange bool // a test finds nothing
+}
+
+var _ admin.Strategies = fakeStrategies{}
+
+func (s fakeStrategies) List() []admin.Strategy {
+	at := time.Now().Add(-90*time.Second - 500*time.Millisecond)
+	return []admin.Strategy{
+		{Name: "dns", State: "ready", Candidates: 2, LastAnswer: &at, Backend: "ok", Registration: "none"},
+		{Name: "etcd", State: "ready", Capabilities: []string{"watch", "claim"}, Watching: true, Backend: "down", Registration: "lost",
+			LastError: "denied", ErrorClass: "AUTH", LastErrorAt: &at},
+	}
+}
+
+func (s fakeStrategies) Test(_ context.Context, strategy string) (admin.DiscoveryTest, error) {
+	out := admin.DiscoveryTest{Strategy: strategy, Took: 3, Complete: true, Warnings: []string{"b.test does not resolve"}}
+	if !s.strange {
+		out.Candidates = []admin.Candidate{
+			{Endpoints: []string{"10.0.0.1:4370"}, Name: "a@h1", Readiness: "ready", Attributes: map[string]string{"zone": "z", "pod": "p"}},
+		}
+	}
+	return out, s.f.ask("test", strategy)
+}
+
+func (s fakeStrategies) Switch(strategy string, on bool) error {
+	if on {
+		return s.f.ask("enable", strategy)
+	}
+	return s.f.ask("disable", strategy)
+}
+
+func (s fakeStrategies) Unclaim(context.Context) (string, error) { return "etcd", s.f.ask("unclaim") }
+
+const discoveryText = `Strategy  State  Backend  Candidates  Answered   Registration  Can               Last error
+dns       ready  ok       2           1m30s ago  none          -                 -
+etcd      ready  down     0           never      lost          watch (on),claim  AUTH, 1m30s ago: denied
+`
+
+const discoveryTestText = `Endpoints      Name  UID  Readiness  Attributes
+10.0.0.1:4370  a@h1  -    ready      pod=p,zone=z
+1 candidates in 3 ms; these are all that it knows.
+`
+
+func TestDiscoveryCommands(t *testing.T) {
+	for _, c := range []struct {
+		args, stdout, stderr, asks string
+	}{
+		{"discovery status", discoveryText, "", ""},
+		{"discovery test dns", discoveryTestText, "warning: b.test does not resolve\n", "test dns"},
+		{"discovery enable dns", "Enabled discovery strategy dns.\n", "", "enable dns"},
+		{"discovery disable dns", "Disabled discovery strategy dns.\n", "", "disable dns"},
+		{"discovery unclaim", "Removed the claim of the cluster at etcd.\n", "", "unclaim"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			f := newFake()
+			dir := serveWith(t, f, func(o *admin.Options) { o.Strategies = fakeStrategies{f: f} })
+			got := run(t, dir, append(strings.Fields(c.args), "--data-dir", dir)...)
+			check(t, c.args, result{0, c.stdout, c.stderr}, got)
+			if asks := f.told(); asks != c.asks {
+				t.Errorf("the node was asked to %q, want %q", asks, c.asks)
+			}
+		})
+	}
+}
+
+func TestDiscoveryRefused(t *testing.T) {
+	f := newFake()
+	f.refuse = errors.New("strategy dns: AUTH: denied")
+	dir := serveWith(t, f, func(o *admin.Options) { o.Strategies = fakeStrategies{f: f} })
+	for _, args := range []string{"discovery test dns", "discovery enable dns", "discovery disable dns", "discovery unclaim"} {
+		got := run(t, dir, append(strings.Fields(args), "--data-dir", dir)...)
+		check(t, args, result{1, "", "strategy dns: AUTH: denied\n"}, got)
+	}
+	got := run(t, dir, "discovery", "test", "x", "--data-dir", dir)
+	check(t, "unknown", result{1, "", "\"x\" is no discovery strategy of this node: see `muster discovery status`\n"}, got)
+}
+
+func TestDiscoveryOfNothing(t *testing.T) {
+	f := newFake()
+	dir := serveWith(t, f, func(o *admin.Options) { o.Strategies = fakeStrategies{f: f, strange: true} })
+	got := run(t, dir, "discovery", "test", "dns", "--data-dir", dir)
+	check(t, "test", result{0, "dns knows of no node (3 ms).\n", "warning: b.test does not resolve\n"}, got)
+	got = run(t, serve(t, newFake()), "discovery", "status", "--data-dir", "DIR")
+	check(t, "status", result{0, "There are no plugins: the discovery strategy is manual.\n", ""}, got)
+}
