@@ -32,10 +32,10 @@ func TestSingleMachineRecipe(t *testing.T) {
 	s.write("emqx.conf", strings.Replace(string(text), "emqx@127.0.0.1", first, 1)+"\nnode.bind = 127.0.0.1")
 	one := s.start("-c", "emqx.conf")
 	for _, want := range []string{
-		first + " is ready", "MQTT none; closed: 0.0.0.0:8883 (listeners.ssl.default: this version has no listeners with TLS)",
-		"0.0.0.0:1883 (set listeners.tcp.default.allow_anonymous = true to let anybody in)",
-		"0.0.0.0:8083 (listeners.ws.default: this version has no listeners over WebSocket)",
-		"0.0.0.0:8084 (listeners.wss.default: this version has no listeners with TLS, and listeners.wss.default.ssl_options.certfile is not set)",
+		first + " is ready", "MQTT none; closed: 0.0.0.0:8883 (listeners.ssl.default.ssl_options: open etc/certs/cert.pem: no such file or directory)",
+		"0.0.0.0:1883 (set listeners.tcp.default.allow_anonymous = true to let anybody in, or authentication.users_file to let in who has a password)",
+		"0.0.0.0:8083 (set listeners.ws.default.allow_anonymous = true to let anybody in",
+		"0.0.0.0:8084 (set listeners.wss.default.ssl_options.certfile and keyfile)",
 	} {
 		if !strings.Contains(one.ready, want) {
 			t.Errorf("the ready line lacks %q: %s", want, one.ready)
