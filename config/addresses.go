@@ -89,11 +89,12 @@ func dnsServer(s string) (string, error) {
 	if strings.EqualFold(s, "system") {
 		return "system", nil
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return net.JoinHostPort(ip.String(), "53"), nil
-	}
 	if ap, err := netip.ParseAddrPort(s); err == nil && ap.Port() > 0 {
 		return s, nil
+	}
+	// Brackets that are left belong to no port: a zone would take them in.
+	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil && !strings.Contains(ip.Zone(), "]") {
+		return net.JoinHostPort(ip.String(), "53"), nil
 	}
 	return "", fmt.Errorf("found %s, expected system or the address of a DNS server, with or without a port", short(s))
 }

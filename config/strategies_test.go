@@ -20,6 +20,7 @@ func TestStrategySubtrees(t *testing.T) {
 		{"dns", "", `{"name":"localhost","server":"system"}`},
 		{"dns", "cluster.dns { name = _mqtt._tcp.x.io., type = SRV, app = ekka, server = 10.0.0.2 }",
 			`{"app":"ekka","name":"_mqtt._tcp.x.io.","record_type":"srv","server":"10.0.0.2:53"}`},
+		{"dns", "cluster.dns.server = \"[fe80::1%eth0]:5353\"", `{"name":"localhost","server":"[fe80::1%eth0]:5353"}`},
 		{"etcd", "cluster.etcd { server = http://h1:2379,https://h2:2379, node_ttl = 1m30s, username = u, password = p, ssl_options { enable = true, verify = verify_none, cacertfile = etc/ca.pem } }",
 			`{"node_ttl":"1m30s","password":"p","prefix":"mustercl","server":["http://h1:2379","https://h2:2379"],"ssl":{"cacertfile":"etc/ca.pem","enable":true,"verify":"none"},"username":"u"}`},
 		{"k8s", "cluster.K8s { apiserver = http://10.1.1.1:8080, service_name = emqx, namespace = default, address_type = DNS, app_name = emqx }",

@@ -53,7 +53,15 @@ func (c *conn) readAhead() {
 		a = &ahead{}
 		c.ahead = a
 	}
-	if a.done != nil || a.err != nil || a.bytes >= aheadLimit || c.out.crowded() {
+	if a.done != nil {
+		select {
+		case <-a.done: // it has ended by itself
+			c.stopAhead()
+		default:
+			return
+		}
+	}
+	if a.err != nil || a.bytes >= aheadLimit || c.out.crowded() {
 		return
 	}
 	c.source.patient = true // keep-alive does not run [MQTT-3.1.2-22]

@@ -28,7 +28,7 @@ func (a *inAliases) resolve(in packet.Publish, limit int) (core.Topic, error) {
 	if len(in.Topic) == 0 {
 		topic, known := a.topics[in.Alias]
 		if !known {
-			return "", fmt.Errorf("%w: %d stands for no topic yet [MQTT 5.0, 3.3.2.3.4]", errAlias, in.Alias)
+			return "", fmt.Errorf("%w: topic alias %d stands for no topic yet [MQTT 5.0, 3.3.2.3.4]", packet.ErrProtocol, in.Alias)
 		}
 		return topic, nil
 	}

@@ -30,7 +30,7 @@ func TestAliasIn(t *testing.T) {
 		p.nc.Close()
 		p = f.clean5("p")
 		p.send(set("", 1))
-		p.wantBye(packet.TopicAliasInvalid)
+		p.wantBye(packet.ProtocolError)
 	})
 }
 

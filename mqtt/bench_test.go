@@ -19,7 +19,7 @@ func drained(b *testing.B, f *fixture, filter core.Filter) {
 // BenchmarkDeliverQoS0 measures Deliver of 64 bytes to a draining connection.
 // 0 allocations a delivery. The bytes are buffers that grow beyond 64 KiB
 // while the connection is saturated, as here, and are not pooled; and one
-// small object for each flusher started, once a burst. What the connection
+// small object for each writer started, once a burst. What the connection
 // cannot take is dropped, as it would be in production.
 func BenchmarkDeliverQoS0(b *testing.B) {
 	f := onTCP(b, Limits{})
@@ -66,7 +66,7 @@ func BenchmarkDeliverQoS1(b *testing.B) {
 }
 
 // BenchmarkFanOut delivers one message to 1000 draining connections.
-// Allocations: one for each flusher that has to be started, at most 1000.
+// Allocations: of buffers that grow while connections are saturated.
 func BenchmarkFanOut(b *testing.B) {
 	f := onTCP(b, Limits{})
 	for range 1000 {
@@ -86,7 +86,8 @@ func BenchmarkFanOut(b *testing.B) {
 
 // BenchmarkPublish measures the incoming path from socket to Cluster.Publish
 // with nobody subscribed. QoS 0: 2 allocations, the message and its one
-// buffer. QoS 1: 1 more for the accepted function.
+// buffer. QoS 1: 1 more for the accepted function, and
+// what it holds.
 func BenchmarkPublish(b *testing.B) {
 	for name, m := range map[string]packet.Publish{
 		"QoS0": publish("sensors/42", string(make([]byte, 64))),
@@ -128,9 +129,9 @@ func benchPublish(b *testing.B, m packet.Publish) {
 func BenchmarkIdle(b *testing.B) {
 	const conns = 5000
 	f := onTCP(b, Limits{})
-	f.dialMany(100)
+	f.dialMany(100, false)
 	before := inUse()
-	f.dialMany(conns)
+	f.dialMany(conns, false)
 	each := float64(inUse()-before) / conns
 	for b.Loop() {
 	}

@@ -88,6 +88,17 @@ func codeOf(err error, why count) packet.Reason {
 	return 0
 }
 
+// textOf returns what a reason string says of err: nothing about ourselves.
+func textOf(err error, why count) string {
+	switch why {
+	case endInternal:
+		return "internal error"
+	case endKeepAlive:
+		return "nothing came for one and a half times the keep alive"
+	}
+	return err.Error()
+}
+
 // bye is how a connection is closed.
 type bye struct {
 	why  count
@@ -107,6 +118,9 @@ func (c *conn) close(b bye) {
 	c.broker.counters.add(b.why, 0, 1)
 	c.moved.Store(b.elsewhere)
 	c.cancel()
+	if cancel := c.login.Load(); cancel != nil {
+		(*cancel)()
+	}
 	if b.why == endLost || b.why == endWrite {
 		c.nc.Close()
 		c.out.close()

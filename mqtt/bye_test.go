@@ -40,7 +40,7 @@ func TestBye(t *testing.T) {
 		{"retain is not supported", retain(five(publish("t", ""))), 0x9A, "protocol_violation"},
 		{"wildcard in a topic", raw("\x30\x04\x00\x01#\x00"), 0x90, "protocol_violation"},
 		{"alias above the maximum", raw("\x30\x07\x00\x01t\x03\x23\x00\x03"), 0x94, "protocol_violation"},
-		{"unknown alias", raw("\x30\x06\x00\x00\x03\x23\x00\x01"), 0x94, "protocol_violation"},
+		{"unknown alias", raw("\x30\x06\x00\x00\x03\x23\x00\x01"), 0x82, "protocol_violation"},
 		{"alias 0", raw("\x30\x07\x00\x01t\x03\x23\x00\x00"), 0x94, "protocol_violation"},
 		{"SUBSCRIBE without a filter", raw("\x82\x03\x00\x01\x00"), 0x82, "protocol_violation"},
 		{"session expiry after none", packet.Disconnect{Version: 5, SessionExpiry: ptr(uint32(5))}, 0x82, "protocol_violation"},

@@ -1,5 +1,28 @@
-// Package mqtt is the broker front: it speaks MQTT with clients and keeps
-// their sessions. Matching, routing and the other nodes are behind Cluster.
+// Package mqtt is the broker front: it speaks MQTT 3.1.1 and 5.0 with clients
+// and keeps their sessions. Matching, routing, retained messages and the other
+// nodes are behind Cluster; who may come in and do what is behind Authenticator
+// and Authorizer; the bytes are in packet, and the state of a session in
+// session.
+//
+// Each connection has one goroutine, which reads and handles its packets in
+// order (conn.go, handle.go), and an outbox, which a few writers for all
+// connections empty (outbox.go, writers.go). An idle connection has neither a
+// buffer nor a deep stack. A client that reads too slowly loses messages of
+// QoS 0, and has others wait in its session, within the Limits; nobody waits
+// for it.
+//
+// Where the standards leave a choice:
+//
+//   - Shared subscriptions are for clients of 3.1.1 as well.
+//   - A publish that the Authorizer denies is acknowledged to a client of
+//     3.1.1 like any other [3.1.1 MQTT-3.3.5-2], and to one of 5.0 with 0x87.
+//   - A message that the cluster has no room for is answered with 0x97 in 5.0;
+//     a connection of 3.1.1 is closed, and its client sends again.
+//   - A DISCONNECT has a second to leave; nothing else waits for it. 3.1.1 just
+//     closes [MQTT-4.13.1].
+//   - Retained messages follow the SUBACK, as the client takes them.
+//   - Wills of clients that are connected when the Broker is closed are
+//     published; see Broker.Close.
 package mqtt
 
 import (

@@ -49,9 +49,10 @@ type conn struct {
 	// ctx ends when the connection is closed, so that what waits gives up.
 	ctx     context.Context
 	cancel  context.CancelFunc
-	welcome atomic.Bool   // the CONNACK has been sent
-	moved   atomic.Bool   // the client has connected to another node
-	ended   atomic.Uint32 // a count; the first one stands
+	login   atomic.Pointer[context.CancelFunc] // of the one under way; nil: none
+	welcome atomic.Bool                        // the CONNACK has been sent
+	moved   atomic.Bool                        // the client has connected to another node
+	ended   atomic.Uint32                      // a count; the first one stands
 }
 
 func newConn(l *listener, nc net.Conn) *conn {
@@ -235,7 +236,7 @@ func (c *conn) end(err error, why count) {
 		c.broker.log.Error("a connection was closed after a panic", "remote", c.nc.RemoteAddr(),
 			"panic", crash.value, "stack", string(crash.stack))
 	}
-	c.close(bye{why: why, code: codeOf(err, why), text: err.Error()})
+	c.close(bye{why: why, code: codeOf(err, why), text: textOf(err, why)})
 	c.broker.log.Debug("connection closed", "listener", c.listener.opts.ID, "remote", c.nc.RemoteAddr(),
 		"reason", countNames[c.ended.Load()].reason, "error", err)
 }

@@ -77,7 +77,7 @@ func (c *conn) admit(req packet.Connect) error {
 	if req.ClientID == "" {
 		in.req.ClientID, in.assigned = "auto-"+rand.Text(), true // [MQTT-3.1.3-6]
 	}
-	if err := c.login(&in); err != nil {
+	if err := c.identify(&in); err != nil {
 		return err
 	}
 	if w := req.Will; w != nil && !c.broker.allows(c.who, Access{Publish: true, Topic: string(w.Topic), QoS: byte(w.QoS), Retain: w.Retain}) {

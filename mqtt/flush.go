@@ -5,65 +5,59 @@ import "time"
 // flush writes what has gathered, without waiting; it is called by a writer.
 // What the socket does not take, a goroutine of its own goes on with.
 func (o *outbox) flush(w *writing) {
-	buf, starved := o.swap()
-	if buf == nil {
+	p, starved := o.swap()
+	if p.buf == nil {
 		return
 	}
 	if starved {
 		o.guardedRoom()
 	}
-	w.b = *buf
+	w.parcel = p
 	if err := o.c.source.raw.Write(w.try); err != nil {
-		w.n, w.err = 0, err
+		w.err = err
 	}
-	w.b = nil
+	p, w.parcel = w.parcel, parcel{}
 	switch {
 	case w.err != nil:
-		release(buf)
+		p.release()
 		o.fail(w.err)
-	case w.n < len(*buf):
-		go o.drain(&rest{buf, w.n})
+	case len(p.next()) > 0:
+		go o.drain(p)
 	default:
-		release(buf)
+		p.release()
 		if o.more() {
 			o.c.broker.writers.enqueue(o)
 		}
 	}
 }
 
-// rest is what is left of a buffer to be written.
-type rest struct {
-	buf  *[]byte
-	from int
-}
-
-// drain writes until nothing is left, and waits for the client meanwhile.
-func (o *outbox) drain(r *rest) {
+// drain writes p, which may be empty, and then whatever has gathered, until
+// nothing is left, and waits for the client meanwhile.
+func (o *outbox) drain(p parcel) {
 	defer func() {
-		if p := recover(); p != nil {
-			o.fail(newPanicError(p))
+		if v := recover(); v != nil {
+			o.fail(newPanicError(v))
 		}
 	}()
 	for {
-		if r == nil {
+		if p.buf == nil {
 			// So that the next write, which does not wait, does not fail for it.
 			_ = o.c.nc.SetWriteDeadline(time.Time{})
-			buf, starved := o.swap()
-			if buf == nil {
+			var starved bool
+			p, starved = o.swap()
+			if p.buf == nil {
 				return
 			}
-			r = &rest{buf: buf}
 			if starved {
 				o.c.roomInOut()
 			}
 		}
-		err := o.write((*r.buf)[r.from:])
-		release(r.buf)
+		err := o.write(&p)
+		p.release()
 		if err != nil {
 			o.fail(err)
 			return
 		}
-		r = nil
 	}
 }
 
@@ -88,23 +82,16 @@ func (o *outbox) guardedRoom() {
 }
 
 // write sends in chunks, so that the timeout means a rate and not a size.
-func (o *outbox) write(b []byte) error {
-	for len(b) > 0 {
-		n := min(len(b), chunk)
+func (o *outbox) write(p *parcel) error {
+	for b := p.next(); len(b) > 0; b = p.next() {
+		b = b[:min(len(b), chunk)]
 		if err := o.c.nc.SetWriteDeadline(time.Now().Add(o.c.broker.limits.WriteTimeout)); err != nil {
 			return err
 		}
-		if _, err := o.c.nc.Write(b[:n]); err != nil {
+		if _, err := o.c.nc.Write(b); err != nil {
 			return err
 		}
-		b = b[n:]
+		p.took(len(b))
 	}
 	return nil
-}
-
-func release(buf *[]byte) {
-	if cap(*buf) <= chunk {
-		*buf = (*buf)[:0]
-		outBuffers.Put(buf)
-	}
 }

@@ -15,8 +15,8 @@ const maxAuthRounds = 16
 // errBusy says that too many logins are under way.
 var errBusy = errors.New("too many logins at a time")
 
-// login finds out who the client is.
-func (c *conn) login(in *entry) error {
+// identify finds out who the client is.
+func (c *conn) identify(in *entry) error {
 	l := Login{
 		ClientID: in.req.ClientID, Username: in.req.Username, Password: in.req.Password,
 		Listener: c.listener.opts.ID, Remote: c.remote(), CertName: certName(c.nc),
@@ -66,7 +66,7 @@ func (c *conn) verdict(l Login, in *entry) (Verdict, error) {
 		if b.authenticator == nil {
 			return Verdict{Allow: true}, nil
 		}
-		return b.check(c.ctx, func(ctx context.Context) Verdict { return b.authenticator.Authenticate(ctx, l) }), nil
+		return c.check(func(ctx context.Context) Verdict { return b.authenticator.Authenticate(ctx, l) }), nil
 	}
 	method := b.methods[*in.req.AuthMethod]
 	if method == nil { // [MQTT-4.12.0-1]
@@ -76,9 +76,16 @@ func (c *conn) verdict(l Login, in *entry) (Verdict, error) {
 }
 
 // check runs a login in its turn. A broker that has no turn in time refuses.
-func (b *Broker) check(parent context.Context, login func(context.Context) Verdict) Verdict {
-	ctx, cancel := context.WithTimeout(parent, b.limits.LoginTimeout)
+func (c *conn) check(login func(context.Context) Verdict) Verdict {
+	b := c.broker
+	// Not a child of c.ctx, which would keep memory for it as long as it lives.
+	ctx, cancel := context.WithTimeout(context.Background(), b.limits.LoginTimeout)
 	defer cancel()
+	c.login.Store(&cancel)
+	defer c.login.Store(nil)
+	if c.closed() {
+		cancel()
+	}
 	select {
 	case b.logins <- struct{}{}:
 		defer func() { <-b.logins }()
@@ -123,7 +130,7 @@ func (c *conn) converse(x AuthExchange, in *entry) (Verdict, error) {
 
 // authStep asks a method in its turn.
 func (c *conn) authStep(x AuthExchange, data []byte) (s AuthStep) {
-	s.Verdict = c.broker.check(c.ctx, func(ctx context.Context) Verdict {
+	s.Verdict = c.check(func(ctx context.Context) Verdict {
 		s = x.Next(ctx, data)
 		return s.Verdict
 	})

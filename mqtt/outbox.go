@@ -8,18 +8,8 @@ import (
 	"github.com/muster-mqtt/muster/mqtt/session"
 )
 
-const (
-	chunk       = 64 << 10 // bytes of one write that may wait, and the largest buffer kept
-	replyLimit  = 64 << 10 // bytes of replies that wait before reading pauses
-	firstBuffer = 2 << 10
-)
-
-// outBuffers holds buffers of connections that have something to send; an
-// idle connection has none.
-var outBuffers = sync.Pool{New: func() any {
-	buf := make([]byte, 0, firstBuffer)
-	return &buf
-}}
+// replyLimit is how many bytes of replies may wait before reading pauses.
+const replyLimit = 64 << 10
 
 // outbox collects what goes to a connection. The writers write it: whatever
 // gathers during one write leaves together with the next. A socket that takes
@@ -30,9 +20,9 @@ type outbox struct {
 	flushes sync.WaitGroup // one while flushing
 
 	mu       sync.Mutex
-	buf      *[]byte     // nil when empty
+	parcel   parcel      // what has gathered
 	aliases  *outAliases // nil: none
-	replies  int         // bytes of buf that are not deliveries
+	replies  int         // bytes of parcel that are not deliveries
 	version  packet.Version
 	starved  bool // a delivery found no room
 	flushing bool
@@ -68,7 +58,7 @@ func (o *outbox) pull(from backlog, now time.Time) (dry bool) {
 		}
 		o.begin()
 		if out.Pubrel != 0 {
-			*o.buf = packet.Ack{Version: o.version, Type: packet.TypePubrel, ID: out.Pubrel}.Append(*o.buf)
+			*o.parcel.buf = packet.Ack{Version: o.version, Type: packet.TypePubrel, ID: out.Pubrel}.Append(*o.parcel.buf)
 			continue
 		}
 		o.append(&out.Delivery)
@@ -93,7 +83,7 @@ func (o *outbox) append(d *packet.Delivery) {
 	if o.aliases != nil {
 		o.aliases.apply(d)
 	}
-	*o.buf = d.Append(*o.buf)
+	o.parcel.add(d)
 }
 
 // full reports whether deliveries find no room.
@@ -109,7 +99,7 @@ func (o *outbox) ready() bool {
 	if o.closed {
 		return false
 	}
-	if o.buf != nil && len(*o.buf) >= o.c.broker.limits.OutBuffer {
+	if o.parcel.size() >= o.c.broker.limits.OutBuffer {
 		o.starved = true
 		return false
 	}
@@ -130,9 +120,9 @@ func (o *outbox) ack(a packet.Ack) {
 	defer o.mu.Unlock()
 	if !o.closed {
 		o.begin()
-		before := len(*o.buf)
-		*o.buf = a.Append(*o.buf)
-		o.replies += len(*o.buf) - before
+		before := len(*o.parcel.buf)
+		*o.parcel.buf = a.Append(*o.parcel.buf)
+		o.replies += len(*o.parcel.buf) - before
 	}
 }
 
@@ -141,9 +131,9 @@ func (o *outbox) replyLocked(p encoder) {
 		return
 	}
 	o.begin()
-	before := len(*o.buf)
-	*o.buf = p.Append(*o.buf)
-	o.replies += len(*o.buf) - before
+	before := len(*o.parcel.buf)
+	*o.parcel.buf = p.Append(*o.parcel.buf)
+	o.replies += len(*o.parcel.buf) - before
 }
 
 // crowded reports whether so many replies wait that no more packets should be
@@ -157,16 +147,14 @@ func (o *outbox) crowded() bool {
 
 // begin makes sure of a buffer and of a flush; the lock is held.
 func (o *outbox) begin() {
-	if o.buf == nil {
-		o.buf = outBuffers.Get().(*[]byte)
-	}
+	o.parcel.begin()
 	if !o.flushing {
 		o.flushing = true
 		o.flushes.Add(1)
 		if o.c.source.raw != nil {
 			o.c.broker.writers.enqueue(o)
 		} else {
-			go o.drain(nil)
+			go o.drain(parcel{})
 		}
 	}
 }
@@ -188,32 +176,30 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	if o.buf != nil {
-		release(o.buf)
-		o.buf = nil
-	}
+	o.parcel.release()
 }
 
-// swap takes the buffer away to be written; nil ends the flush.
-func (o *outbox) swap() (buf *[]byte, starved bool) {
+// swap takes what has gathered away to be written; an empty parcel ends the
+// flush.
+func (o *outbox) swap() (p parcel, starved bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	buf, starved = o.buf, o.starved
-	o.buf, o.replies, o.starved = nil, 0, false
-	if buf == nil {
+	p, starved = o.parcel, o.starved
+	o.parcel, o.replies, o.starved = parcel{}, 0, false
+	if p.buf == nil {
 		o.flushing = false
 		o.flushes.Done()
 	}
-	return buf, starved
+	return p, starved
 }
 
 // more reports whether something has gathered, and ends the flush if not.
 func (o *outbox) more() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.buf == nil {
+	if o.parcel.buf == nil {
 		o.flushing = false
 		o.flushes.Done()
 	}
-	return o.buf != nil
+	return o.parcel.buf != nil
 }

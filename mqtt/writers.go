@@ -69,15 +69,21 @@ func (s *writerShard) dequeue() *outbox {
 
 // writing is a write that does not wait; it is used by one goroutine.
 type writing struct {
-	try func(uintptr) bool // tryWrite, made once
-	b   []byte
-	n   int
-	err error
+	try    func(uintptr) bool // tryWrite, made once
+	parcel parcel
+	err    error
 }
 
 // tryWrite is called by syscall.RawConn.Write, which waits if it reports
 // false.
 func (w *writing) tryWrite(fd uintptr) bool {
-	w.n, w.err = tryWrite(fd, w.b)
+	w.err = nil
+	for b := w.parcel.next(); len(b) > 0; b = w.parcel.next() {
+		n, err := tryWrite(fd, b)
+		w.parcel.took(n)
+		if w.err = err; err != nil || n < len(b) {
+			break
+		}
+	}
 	return true
 }

@@ -47,13 +47,17 @@ func reservedFlags(p *play) {
 			x := p.join("x")
 			x.id = fmt.Sprintf("%s flags %x", typeName(typ), flags)
 			x.send(append([]byte{typ<<4 | flags}, bytes[1:]...))
-			if reasons := []byte{0x81, 0x82}; slices.Contains([]byte{connackType, subackType, unsubackType, pingrespType}, typ) {
-				x.ends(reasons...)
-			} else {
-				x.ends(0x81)
+			if isOfAServer(typ) { // it is wrong either way
+				x.ends(0x81, 0x82)
+				continue
 			}
+			x.ends(0x81)
 		}
 	}
+}
+
+func isOfAServer(typ byte) bool {
+	return slices.Contains([]byte{connackType, subackType, unsubackType, pingrespType}, typ)
 }
 
 func reservedFlagsOfConnect(p *play) {

@@ -133,7 +133,7 @@ func cutBodies(p *play) {
 			case n < 7: // the version is not known
 				x.closedOr(0x81)
 			default:
-				x.ends(0x81, 0x82)
+				x.ends(0x81)
 			}
 			if typ == connectType || slices.Contains(whole, n) {
 				continue
@@ -141,9 +141,22 @@ func cutBodies(p *play) {
 			y := p.join("y")
 			y.id = "late " + x.id
 			y.send(cut)
-			y.ends(0x81, 0x82, 0x8C)
+			if isOfAServer(typ) || typ == authType {
+				y.ends(0x81, 0x82)
+				continue
+			}
+			y.ends(short(p.v, typ, n, body))
 		}
 	}
+}
+
+// short is the reason for a body that was cut: malformed, but a list of no
+// filters is a protocol error.
+func short(v, typ byte, n int, body []byte) byte {
+	if typ != subscribeType && typ != unsubscribeType || v != v5 || n != 3+int(body[2]) {
+		return 0x81
+	}
+	return 0x82
 }
 
 // stopped: the sender goes away in the middle of each packet.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,4 +192,23 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return os.WriteFile(to, text, info.Mode().Perm())
+}
+
+// What the test of the guide stands on.
+func TestBlocks(t *testing.T) {
+	page := "Text.\n\n```sh\na\nb\n```\n\nA file. Save anew as\n`d/f.go`:\n\n```go\nc\n```\n\nSave as `x` what you like.\n\n```text\n```\n"
+	got := blocks(page)
+	want := []block{{3, "sh", "", "a\nb\n"}, {11, "go", "d/f.go", "c\n"}, {17, "text", "", ""}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	output := "one 1\n  two   2\nthree (3)\nfour\n"
+	for shown, want := range map[string]string{
+		"one 1\ntwo 2\n": "", "…\nthree (3)\n": "", "one …\n…\nf…\n": "", "": "",
+		"two 2\none 1\n": "one 1", "three .3.\n": "three .3.", "on\n": "on", "four\nfour\n": "four",
+	} {
+		if got := missing(output, shown); got != want {
+			t.Errorf("%q: %q is missing, want %q", shown, got, want)
+		}
+	}
 }

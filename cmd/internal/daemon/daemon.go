@@ -12,6 +12,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -68,6 +69,7 @@ type daemon struct {
 	http       *http.Server
 	door       group // serves http
 	stop       context.CancelFunc
+	hangup     chan os.Signal // nil: the configuration is never loaded again
 	undo       []func() error
 }
 
@@ -78,6 +80,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	d := &daemon{opts: o, conf: o.Config, live: o.Config, stop: stop}
+	defer d.heedHangup()()
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, open := range []func() error{
 		d.openLog, d.openDir, d.openJournal, d.openSocket, d.openKey, d.openTransport, d.openPlugins, d.openNode, d.openAccess, d.openBroker, d.openAdmin,

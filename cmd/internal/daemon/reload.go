@@ -21,17 +21,25 @@ func (d *daemon) setLevel(c *config.Config) error {
 	return nil
 }
 
+// heedHangup takes SIGHUP from now on, so that one that comes before the node
+// is ready does not end it. The function that it returns ends that.
+func (d *daemon) heedHangup() (end func()) {
+	if d.opts.Reload == nil {
+		return func() {}
+	}
+	d.hangup = make(chan os.Signal, 1)
+	signal.Notify(d.hangup, syscall.SIGHUP)
+	return func() { signal.Stop(d.hangup) }
+}
+
 // reload loads the configuration again on SIGHUP and when a file of it
 // changes, until ctx ends.
 func (d *daemon) reload(ctx context.Context) error {
 	if d.opts.Reload == nil {
 		return nil
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	config.Reload(ctx, config.ReloadOptions{
-		Current: d.conf, Load: d.opts.Reload, Now: hup, Loaded: d.reloaded,
+		Current: d.conf, Load: d.opts.Reload, Now: d.hangup, Loaded: d.reloaded,
 		Failed: func(err error) {
 			d.log.Error("the configuration was not loaded again: the node goes on with what it has", "err", err)
 			d.refresh(d.live) // the files that it names may be good
