@@ -41,7 +41,7 @@ var realStdout *os.File
 var faults = []string{
 	"drops-self", "hides-not-ready", "duplicates", "stale-cache",
 	"denied-as-empty", "down-as-empty", "wrong-class", "health-lies",
-	"ignores-cancellation", "leaks-descriptors", "chatty-stdout", "leaks-grandchild", "tells-secret",
+	"ignores-cancellation", "leaks-descriptors", "leaks-on-failure", "chatty-stdout", "leaks-grandchild", "tells-secret",
 	"lenient-configuration",
 	"silent-watch", "partial-watch", "deaf-watch",
 	"forgets-to-register-again", "forgets-to-renew", "keeps-entry", "registers-twice",

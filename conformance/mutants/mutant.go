@@ -41,6 +41,9 @@ func (m *mutant) is(fault string) bool { return m.fault == fault }
 // reach is what every call of the backend begins with: its faults.
 func (m *mutant) reach(ctx context.Context) error {
 	err := m.trouble(ctx)
+	if err != nil && m.is("leaks-on-failure") {
+		m.hold()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.failed = err

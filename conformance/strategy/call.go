@@ -14,24 +14,24 @@ import (
 )
 
 // discover asks within d and returns how long that took.
-func (s *subject) discover(d time.Duration) (discovery.Answer, error, time.Duration) {
+func (s *subject) discover(d time.Duration) (discovery.Answer, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(s.p.ctx, d)
 	defer cancel()
 	began := time.Now()
 	a, err := s.Discover(ctx)
-	return a, err, time.Since(began)
+	return a, time.Since(began), err
 }
 
 // list is what Discover answers, which must work.
 func (s *subject) list() discovery.Answer {
-	a, err, _ := s.discover(callTime)
+	a, _, err := s.discover(callTime)
 	s.p.must("Discover", err)
 	return a
 }
 
 // nobody asks for an answer without candidates.
 func (s *subject) nobody() {
-	a, err, _ := s.discover(callTime)
+	a, _, err := s.discover(callTime)
 	if s.p.has(EmptyIsNotFound) && discovery.ClassOf(err) == discovery.SourceNotFound {
 		return
 	}

@@ -87,7 +87,7 @@ var discoverCases = []Case{
 	{Name: "discover.parallel", Sentence: "32 calls at once are all answered", check: func(p *probe) {
 		s := p.start(9)
 		p.seed(node(1), node(2))
-		for _, r := range parallel(32, func() result { a, err, _ := s.discover(callTime); return result{a, err} }) {
+		for _, r := range parallel(32, func() result { a, _, err := s.discover(callTime); return result{a, err} }) {
 			p.must("one of 32 calls of Discover", r.err)
 			s.sees(r.answer, node(1), node(2))
 		}
@@ -96,7 +96,7 @@ var discoverCases = []Case{
 		s := p.start(9)
 		p.seed(node(1))
 		for range 20 {
-			_, err, took := s.discover(time.Millisecond)
+			_, took, err := s.discover(time.Millisecond)
 			if err != nil {
 				p.wantClass("Discover within 1 ms", err, discovery.Timeout)
 			}
@@ -159,7 +159,7 @@ var failureCases = []Case{
 		s.sees(s.list(), node(1))
 		p.fault("down", true)
 		for range 3 {
-			_, err, took := s.discover(callTime)
+			_, took, err := s.discover(callTime)
 			p.wantClass("Discover while the backend is down", err, discovery.BackendUnavailable, discovery.Timeout)
 			p.within("Discover while the backend is down", took, callTime)
 		}
@@ -170,7 +170,7 @@ var failureCases = []Case{
 		p.seed(node(1))
 		p.fault("down", true)
 		s := p.start(9)
-		_, err, _ := s.discover(callTime)
+		_, _, err := s.discover(callTime)
 		p.wantClass("Discover while the backend is down", err, discovery.BackendUnavailable, discovery.Timeout)
 		p.fault("down", false)
 		p.recovers(s, node(1))
@@ -179,7 +179,7 @@ var failureCases = []Case{
 		s := p.start(9)
 		p.seed(node(1))
 		p.fault("denied", true)
-		_, err, _ := s.discover(callTime)
+		_, _, err := s.discover(callTime)
 		p.wantClass("Discover while the backend denies access", err, discovery.Auth)
 		p.fault("denied", false)
 		p.recovers(s, node(1))
@@ -188,7 +188,7 @@ var failureCases = []Case{
 		s := p.start(9)
 		p.seed(node(1))
 		p.fault("slow", true)
-		_, err, took := s.discover(500 * time.Millisecond)
+		_, took, err := s.discover(500 * time.Millisecond)
 		p.wantClass("Discover of a slow backend within 500 ms", err, discovery.Timeout)
 		p.within("Discover within 500 ms", took, 500*time.Millisecond+prompt)
 		p.fault("slow", false)
@@ -201,6 +201,15 @@ var failureCases = []Case{
 		p.fault("reset", true)
 		p.recovers(s, node(1))
 	}},
+	{Name: "failure.leaks", Sentence: "calls that fail leave no descriptor behind", check: func(p *probe) {
+		s := p.start(9)
+		p.seed(node(1))
+		s.list()
+		before := s.descriptors()
+		p.fault("down", true)
+		parallel(32, func() error { _, _, err := s.discover(callTime); return err })
+		p.settles(s, before)
+	}},
 	{Name: "health.answers", Sentence: "Health answers within 1 s without asking the backend, and tells of its failure", check: func(p *probe) {
 		s := p.start(9)
 		p.seed(node(1))
@@ -210,7 +219,7 @@ var failureCases = []Case{
 			p.fail("after a good answer Health says that the backend is down")
 		}
 		p.fault("down", true)
-		_, err, _ := s.discover(callTime)
+		_, _, err := s.discover(callTime)
 		p.wantClass("Discover while the backend is down", err, discovery.BackendUnavailable, discovery.Timeout)
 		if h = s.health(); h.Backend == discovery.BackendOK || h.LastError == nil {
 			p.fail("after a failure Health says %v with the last error %v", h.Backend, h.LastError)
@@ -230,7 +239,7 @@ func (s *subject) health() discovery.Health {
 // see that its backend is back.
 func (p *probe) recovers(s *subject, e Entry) {
 	p.until("a good answer", changes, func() bool {
-		a, err, _ := s.discover(callTime)
+		a, _, err := s.discover(callTime)
 		return err == nil && find(a, e) != nil
 	})
 }

@@ -98,14 +98,14 @@ var configureCases = []Case{
 		for range 3 {
 			applied, err := s.Configure(p.ctx, s.setup())
 			p.must("Configure again", err)
-			if _, err, _ := s.discover(callTime); err != nil && discovery.ClassOf(err) != discovery.SourceNotFound {
+			if _, _, err := s.discover(callTime); err != nil && discovery.ClassOf(err) != discovery.SourceNotFound {
 				p.fail("Discover after it (restart_required = %v): %v", applied.RestartRequired, err)
 			}
 		}
 	}},
 	{Name: "configure.first", Sentence: "Discover before Configure is an error and harms nothing", check: func(p *probe) {
 		s := p.launch(1)
-		if _, err, _ := s.discover(callTime); err == nil {
+		if _, _, err := s.discover(callTime); err == nil {
 			p.fail("Discover before Configure succeeds")
 		}
 		s.configure()

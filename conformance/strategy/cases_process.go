@@ -42,7 +42,7 @@ var processCases = []Case{
 		p.seed(node(1))
 		s.list()
 		p.suspend(s.life.PID())
-		_, err, took := s.discover(300 * time.Millisecond)
+		_, took, err := s.discover(300 * time.Millisecond)
 		p.must("SIGCONT", syscall.Kill(s.life.PID(), syscall.SIGCONT))
 		p.wantClass("Discover of a stopped plugin", err, discovery.Timeout)
 		p.within("Discover of a stopped plugin", took, 300*time.Millisecond)
@@ -53,7 +53,7 @@ var processCases = []Case{
 		p.seed(node(1))
 		s.list()
 		p.must("SIGKILL", syscall.Kill(s.life.PID(), syscall.SIGKILL))
-		if _, err, _ := s.discover(callTime); err == nil {
+		if _, _, err := s.discover(callTime); err == nil {
 			p.fail("a killed plugin answers")
 		}
 		fresh := p.start(9)

@@ -35,8 +35,8 @@ func checkOrphan(p *probe) {
 		if line == "" {
 			p.fail("it ends without a handshake")
 		}
-	case <-time.After(callTime):
-		p.fail("no handshake within %v", callTime)
+	case <-time.After(startTime):
+		p.fail("no handshake within %v", startTime)
 	}
 	family := append(descendants(cmd.Process.Pid), cmd.Process.Pid)
 	p.must("closing descriptor 3", lifeline.Close())

@@ -92,6 +92,7 @@ func hostOptions(o Options, dir string) pluginhost.Options {
 	return pluginhost.Options{
 		Strategy: "subject", Path: o.Plugin, Args: o.Args, RunDir: filepath.Join(dir, "r"),
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Timers: pluginhost.Timers{Start: startTime},
 	}
 }
 
