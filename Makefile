@@ -110,8 +110,9 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 prove: tools ## one slice of the long proofs: SLICE=name; without it, the list of them
 	@build/tools/prove . "$(SLICE)"
 
-bench: build ## throughput, CPU and latency across three nodes on this machine
+bench: build ## what messages and connections cost: across three nodes, and on one beside other brokers
 	go run ./bench/cross
+	go run ./bench/single
 
 demo: build ## three nodes on this machine become one broker; one dies and returns
 	go run ./examples/demo

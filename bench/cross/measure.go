@@ -8,6 +8,7 @@ import (
 
 	"github.com/muster-mqtt/muster/bench/internal/load"
 	"github.com/muster-mqtt/muster/bench/internal/target"
+	"github.com/muster-mqtt/muster/bench/internal/worker"
 )
 
 // result is what one measurement gave. Times are in the unit of their name.
@@ -66,15 +67,15 @@ func measureCase(ctx context.Context, nodes []target.Node, s spec) ([]result, er
 
 // team is the processes of one measurement.
 type team struct {
-	pub  *worker
-	subs []*worker
+	pub  *worker.Worker
+	subs []*worker.Worker
 }
 
 // end waits for all processes, after their context has ended.
 func (t *team) end() {
 	for _, w := range append(t.subs, t.pub) {
 		if w != nil {
-			_ = w.end() // what went wrong was told before
+			_ = w.End() // what went wrong was told before
 		}
 	}
 }
@@ -108,19 +109,20 @@ func measure(ctx context.Context, nodes []target.Node, s spec) (result, error) {
 func (t *team) start(ctx context.Context, nodes []target.Node, s spec) error {
 	run := rand.Uint32() // a straggler of another run is foreign
 	o := load.Options{
+		Role:  load.Sub,
 		Topic: fmt.Sprintf("bench/%d", run), Run: run, Clients: 1, Publishers: s.plan.publishers, QoS: s.qos,
 		Size: s.plan.size, Messages: s.messages, Window: 1000, Timeout: s.plan.timeout, Grace: s.plan.grace,
 	}
 	for i := range s.subscribers {
 		o.Addr, o.ID = nodes[(i+1)%len(nodes)].Addr, fmt.Sprintf("bench%d-%d", run, i)
-		w, err := startWorker(ctx, o)
+		w, err := worker.Start(ctx, o)
 		if err != nil {
 			return fmt.Errorf("subscribing: %w", err)
 		}
 		t.subs = append(t.subs, w)
 	}
-	o.Publish, o.Addr, o.ID, o.Clients, o.Rate = true, nodes[0].Addr, fmt.Sprintf("bench%d", run), s.plan.publishers, s.rate
-	w, err := startWorker(ctx, o)
+	o.Role, o.Addr, o.ID, o.Clients, o.Rate = load.Pub, nodes[0].Addr, fmt.Sprintf("bench%d", run), s.plan.publishers, s.rate
+	w, err := worker.Start(ctx, o)
 	if err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
@@ -130,20 +132,20 @@ func (t *team) start(ctx context.Context, nodes []target.Node, s spec) error {
 
 // exchange lets the publishers go, and tells the subscribers when they are done.
 func (t *team) exchange() (sent load.Sent, got []load.Received, err error) {
-	if err := t.pub.tell(); err != nil {
+	if err := t.pub.Tell(); err != nil {
 		return sent, nil, err
 	}
-	if err := t.pub.result(&sent); err != nil {
+	if err := t.pub.Result(&sent); err != nil {
 		return sent, nil, fmt.Errorf("publishing: %w", err)
 	}
 	for _, w := range t.subs {
-		if err := w.tell(); err != nil {
+		if err := w.Tell(); err != nil {
 			return sent, nil, err
 		}
 	}
 	for _, w := range t.subs {
 		var r load.Received
-		if err := w.result(&r); err != nil {
+		if err := w.Result(&r); err != nil {
 			return sent, nil, fmt.Errorf("subscribing: %w", err)
 		}
 		got = append(got, r)

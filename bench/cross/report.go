@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"runtime"
-	"strings"
 	"text/tabwriter"
+
+	"github.com/muster-mqtt/muster/bench/internal/proc"
 )
 
 // report is everything that a reader needs to judge the numbers.
@@ -23,18 +23,10 @@ type report struct {
 }
 
 func (r *report) before() {
-	r.Cores, r.Platform, r.LoadBefore = runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH, loadAverage()
+	r.Cores, r.Platform, r.LoadBefore = runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH, proc.Load()
 }
 
-func (r *report) after() { r.LoadAfter = loadAverage() }
-
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if fields := strings.Fields(string(text)); err == nil && len(fields) >= 3 {
-		return strings.Join(fields[:3], " ")
-	}
-	return "unknown"
-}
+func (r *report) after() { r.LoadAfter = proc.Load() }
 
 // print writes the table.
 func (r *report) print(out io.Writer) error {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/muster-mqtt/muster/bench/internal/wire"
 )
@@ -17,6 +18,7 @@ type Faults struct {
 	Drop      int  // every so many-th delivery is lost
 	Double    int  // every so many-th is delivered twice
 	Swap      int  // every so many-th comes after the one that follows it
+	Halt      int  // every so many-th comes in two halves, a while apart
 	Foreign   bool // a stranger's message comes first
 	Refuse    bool // CONNECT is answered with "not authorised"
 	Low       bool // SUBSCRIBE is granted at QoS 0
@@ -27,7 +29,8 @@ type Faults struct {
 	Stall     bool // nothing is read after the first PUBLISH
 }
 
-// Broker delivers each message to every subscriber.
+// Broker delivers each message to every subscriber whose filter is its topic,
+// or ends in #.
 type Broker struct {
 	t      testing.TB
 	faults Faults
@@ -39,12 +42,13 @@ type Broker struct {
 	mu    sync.Mutex
 	conns []net.Conn
 	subs  []*brokerSub
-	acked int // PUBACKs of subscribers
+	acked int // PUBACKs and PUBCOMPs of subscribers
 }
 
 // brokerSub is a subscription and what the broker holds back of it.
 type brokerSub struct {
 	conn  net.Conn
+	topic string // "": any
 	qos   byte
 	count int
 	id    uint16
@@ -110,10 +114,14 @@ func (b *Broker) serve(conn net.Conn) {
 			b.subscribe(conn, p)
 		case wire.PublishType:
 			late = b.publish(conn, p, late)
-		case wire.Puback:
+		case wire.Puback, wire.Pubcomp:
 			b.mu.Lock()
 			b.acked++
 			b.mu.Unlock()
+		case wire.Pubrec:
+			b.answer(conn, wire.Pubrel, p)
+		case wire.Pubrel:
+			b.answer(conn, wire.Pubcomp, p)
 		case wire.Pingreq:
 			b.write(conn, append(late, wire.AppendEmpty(nil, wire.Pingresp)...))
 		case wire.Disconnect:
@@ -135,10 +143,24 @@ func (b *Broker) subscribe(conn net.Conn, p wire.Packet) {
 	if b.faults.Low {
 		qos = 0
 	}
+	topic := string(p.Body[4 : len(p.Body)-1])
+	if topic[len(topic)-1] == '#' {
+		topic = ""
+	}
 	b.mu.Lock()
-	b.subs = append(b.subs, &brokerSub{conn: conn, qos: qos})
+	b.subs = append(b.subs, &brokerSub{conn: conn, topic: topic, qos: qos})
 	b.mu.Unlock()
 	b.write(conn, []byte{wire.Suback << 4, 3, p.Body[0], p.Body[1], qos})
+}
+
+// answer goes on with the exchange of QoS 2.
+func (b *Broker) answer(conn net.Conn, packetType byte, p wire.Packet) {
+	id, err := wire.ParseAck(p)
+	if err != nil {
+		b.t.Errorf("the generator sent % x: %v", p.Body, err)
+		return
+	}
+	b.write(conn, wire.AppendAck(nil, packetType, id))
 }
 
 // publish answers and delivers; it returns the PUBACK that it holds back.
@@ -162,7 +184,11 @@ func (b *Broker) publish(conn net.Conn, p wire.Packet, late []byte) []byte {
 	if pub.QoS == 0 || b.faults.Deaf {
 		return nil
 	}
-	ack := wire.AppendAck(nil, pub.ID)
+	kind := byte(wire.Puback)
+	if pub.QoS == 2 {
+		kind = wire.Pubrec
+	}
+	ack := wire.AppendAck(nil, kind, pub.ID)
 	if b.faults.Backwards && late == nil {
 		return ack
 	}
@@ -174,15 +200,34 @@ func (b *Broker) deliver(pub wire.Publish) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range b.subs {
+		if s.topic != "" && s.topic != string(pub.Topic) {
+			continue
+		}
 		s.count++
-		pub.QoS = min(pub.QoS, s.qos)
 		s.id = s.id%65535 + 1
-		pub.ID = s.id
-		packet := wire.AppendPublish(nil, pub)
+		d := pub
+		d.QoS, d.ID = min(pub.QoS, s.qos), s.id
+		packet := wire.AppendPublish(nil, d)
 		if b.faults.Foreign && s.count == 1 {
 			b.write(s.conn, wire.AppendPublish(nil, wire.Publish{Topic: pub.Topic, Payload: []byte("short")}))
 		}
-		b.write(s.conn, s.distort(b.faults, packet))
+		packet = s.distort(b.faults, packet)
+		if b.faults.Halt > 0 && s.count%b.faults.Halt == 0 {
+			b.write(s.conn, packet[:len(packet)/2])
+			b.pause()
+			packet = packet[len(packet)/2:]
+		}
+		b.write(s.conn, packet)
+	}
+}
+
+// pause is longer than any wait of the generator for a packet to go on.
+func (b *Broker) pause() {
+	t := time.NewTimer(250 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-b.over:
 	}
 }
 
@@ -210,7 +255,8 @@ func (b *Broker) write(conn net.Conn, p []byte) {
 	}
 }
 
-// Acked is the number of PUBACKs that subscribers have sent.
+// Acked is the number of messages that subscribers have acknowledged, at QoS 2
+// for good.
 func (b *Broker) Acked() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -130,6 +130,10 @@ func TestPace(t *testing.T) {
 	if due := p.due(4, at.Add(time.Second)); !due.Equal(p.woke) {
 		t.Errorf("overslept, the fourth counts from %v", due)
 	}
+	alone := newPace(Options{Role: Loop, Clients: 1000, Publishers: 1, Rate: 1000}, 0, start)
+	if w := alone.wait(2, start); w != time.Millisecond {
+		t.Errorf("the subscribers of a loop slow its publisher down to one in %v", w)
+	}
 	flat := newPace(Options{Clients: 2}, 1, start)
 	if flat.wait(100, start) > 0 || !flat.due(100, at).Equal(at) {
 		t.Error("as fast as possible waits for nothing")

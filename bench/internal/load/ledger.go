@@ -23,6 +23,7 @@ func (t *Tally) Add(u Tally) {
 // ledger notes which messages one subscriber has seen.
 type ledger struct {
 	run      uint32
+	first    uint32     // the lowest number of a publisher that is expected
 	messages uint64     // expected of each publisher
 	seen     [][]uint64 // by publisher, a bit for each sequence
 	highest  []uint64   // by publisher
@@ -40,20 +41,21 @@ func newLedger(run uint32, publishers int, messages uint64) *ledger {
 
 // note enters a message and reports whether it is one that was expected.
 func (l *ledger) note(m mark) bool {
-	if m.run != l.run || uint64(m.publisher) >= uint64(len(l.seen)) || m.sequence == 0 || m.sequence > l.messages {
+	if m.run != l.run || m.publisher < l.first || uint64(m.publisher-l.first) >= uint64(len(l.seen)) || m.sequence == 0 || m.sequence > l.messages {
 		l.tally.Foreign++
 		return false
 	}
 	l.tally.Received++
-	word, bit := &l.seen[m.publisher][m.sequence/64], uint64(1)<<(m.sequence%64)
+	from := m.publisher - l.first
+	word, bit := &l.seen[from][m.sequence/64], uint64(1)<<(m.sequence%64)
 	switch {
 	case *word&bit != 0:
 		l.tally.Duplicates++
 		return true
-	case m.sequence < l.highest[m.publisher]:
+	case m.sequence < l.highest[from]:
 		l.tally.Reordered++
 	default:
-		l.highest[m.publisher] = m.sequence
+		l.highest[from] = m.sequence
 	}
 	*word |= bit
 	l.tally.Unique++

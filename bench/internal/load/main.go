@@ -11,7 +11,8 @@ import (
 )
 
 // Ready is the first line that a process prints: its clients are connected,
-// and subscribed. The second and last is a Sent or a Received.
+// and subscribed. The second and last is the result: a Sent, a Received, a
+// Looped or a Held.
 const Ready = `{"ready":true}`
 
 // signals connect a run with whoever directs it.
@@ -31,8 +32,8 @@ type Streams struct {
 
 // Main runs the generator with the arguments of Options.Args and returns its
 // exit status: 0, 1 when the run failed, 2 when the arguments are wrong. It
-// prints the line Ready, waits for a line on the standard input, and prints a
-// Sent or a Received as one line of JSON. When the standard input ends the run
+// prints the line Ready, waits for a line on the standard input, and prints
+// its result as one line of JSON. When the standard input ends the run
 // is given up, so that no process outlives its director.
 //
 // The goroutine that reads the standard input may be left behind, blocked, at
@@ -60,8 +61,13 @@ func direct(ctx context.Context, o Options, std Streams) (any, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := signals{ready: func() { fmt.Fprintln(std.Out, Ready) }, start: word(o, std.In, cancel)}
-	if o.Publish {
+	switch o.Role {
+	case Pub:
 		return runPublishers(ctx, o, s)
+	case Loop:
+		return runLoop(ctx, o, s)
+	case Hold:
+		return runHold(ctx, o, s)
 	}
 	return runSubscribers(ctx, o, s)
 }

@@ -18,7 +18,7 @@ func TestMainFromReadyToResult(t *testing.T) {
 	subIn, subOut, subStatus := process(t, o)
 	sub := bufio.NewReader(subOut)
 	expectLine(t, sub, Ready)
-	o.Publish = true
+	o.Role = Pub
 	pubIn, pubOut, pubStatus := process(t, o)
 	pub := bufio.NewReader(pubOut)
 	expectLine(t, pub, Ready)
@@ -73,7 +73,7 @@ func TestMainTimesOut(t *testing.T) {
 }
 
 func TestArgs(t *testing.T) {
-	o := Options{Publish: true, Addr: "[::1]:1883", ID: "i", Topic: "t", Run: 3, Clients: 4, Publishers: 5, QoS: 1,
+	o := Options{Role: Loop, CA: "ca", Own: true, Credit: 3, Addr: "[::1]:1883", ID: "i", Topic: "t", Run: 3, Clients: 4, Publishers: 5, QoS: 1,
 		Size: 100, Messages: 6, Rate: 7, Window: 8, Timeout: 9 * time.Second, Grace: time.Second, Now: true}
 	back, err := parse(o.Args(), io.Discard)
 	if err != nil || back != o {
@@ -90,9 +90,9 @@ func TestBadArgs(t *testing.T) {
 		{"both", "usage"},
 		{"pub more", `"more" is left over`},
 		{"pub -nonsense", "nonsense"},
-		{"pub -qos 2", "-qos 2: from 0 to 1"},
+		{"pub -qos 3", "-qos 3: from 0 to 2"},
 		{"pub -size 23", "-size 23: from 24"},
-		{"pub -clients 0", "-clients 0: from 1 to 10000"},
+		{"pub -clients 0", "-clients 0: from 1 to 60000"},
 		{"pub -messages 0", "-messages 0"},
 		{"pub -messages 18446744073709551615", "-messages"},
 		{"pub -window 65536", "-window 65536"},

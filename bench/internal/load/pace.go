@@ -17,8 +17,9 @@ func newPace(o Options, number int, started time.Time) pace {
 	if o.Rate == 0 {
 		return pace{}
 	}
-	interval := time.Duration(float64(time.Second) * float64(o.Clients) / float64(o.Rate))
-	return pace{interval: interval, first: started.Add(interval * time.Duration(number) / time.Duration(o.Clients))}
+	publishers := o.publishers()
+	interval := time.Duration(float64(time.Second) * float64(publishers) / float64(o.Rate))
+	return pace{interval: interval, first: started.Add(interval * time.Duration(number) / time.Duration(publishers))}
 }
 
 // wait is how long it is until the message is due; 0 or less: send it.

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // options are those of a small run against a broker.
 func options(b *brokertest.Broker, qos byte) Options {
 	return Options{
-		Addr: b.Addr(), ID: "test", Topic: "bench", Run: 7, Clients: 2, Publishers: 2,
+		Role: Sub, Addr: b.Addr(), ID: "test", Topic: "bench", Run: 7, Clients: 2, Publishers: 2,
 		QoS: qos, Size: 64, Messages: 500, Window: 16, Timeout: 20 * time.Second, Grace: 300 * time.Millisecond,
 	}
 }
@@ -62,6 +62,7 @@ func TestFaultsAreSeen(t *testing.T) {
 		{"a good broker, QoS 1", brokertest.Faults{}, 1, Tally{Received: all, Unique: all}},
 		{"loss", brokertest.Faults{Drop: 10}, 1, Tally{Received: all - 200, Unique: all - 200, Missing: 200}},
 		{"duplicates", brokertest.Faults{Double: 100}, 1, Tally{Received: all + 20, Unique: all, Duplicates: 20}},
+		{"a stutter", brokertest.Faults{Halt: 400}, 1, Tally{Received: all, Unique: all}},
 		{"strangers", brokertest.Faults{Foreign: true}, 0, Tally{Received: all, Unique: all, Foreign: 2}},
 	}
 	for _, c := range table {

@@ -32,6 +32,7 @@ type subscriber struct {
 	o           Options
 	draining    *atomic.Bool // the publishers are done
 	ledger      *ledger
+	credits     []*credit // of a loop: by publisher
 	latency     Histogram
 	first, last time.Time
 	acks        []byte
@@ -76,8 +77,15 @@ func connectSubscribers(ctx context.Context, o Options, draining *atomic.Bool) (
 		if err != nil {
 			return clients, fmt.Errorf("subscriber %d at %s: %w", i, o.Addr, err)
 		}
-		clients = append(clients, &subscriber{client: c, o: o, draining: draining, ledger: newLedger(o.Run, o.Publishers, o.Messages)})
-		if err := c.subscribe(o.Topic+"/#", o.QoS); err != nil {
+		s := &subscriber{client: c, o: o, draining: draining, ledger: newLedger(o.Run, o.Publishers, o.Messages)}
+		filter := o.Topic + "/#"
+		if o.Own {
+			own := i % o.Publishers
+			s.ledger = newLedger(o.Run, 1, o.Messages)
+			s.ledger.first, filter = uint32(own), fmt.Sprintf("%s/%d", o.Topic, own)
+		}
+		clients = append(clients, s)
+		if err := c.subscribe(filter, o.QoS); err != nil {
 			return clients, fmt.Errorf("subscriber %d at %s: %w", i, o.Addr, err)
 		}
 	}
@@ -105,7 +113,7 @@ func (c *subscriber) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, c.hangUp)()
 	quiet := time.Now()
 	for {
-		if c.in.Buffered() == 0 {
+		if !c.in.Ready() {
 			if err := c.pause(); err != nil {
 				return because(ctx, err)
 			}
@@ -157,9 +165,20 @@ func (c *subscriber) over(silence time.Duration) bool {
 }
 
 func (c *subscriber) take(p wire.Packet, now time.Time) error {
-	if p.Type != wire.PublishType {
-		return fmt.Errorf("subscriber: %w: a packet of type %d", wire.ErrMalformed, p.Type)
+	switch p.Type {
+	case wire.PublishType:
+		return c.message(p, now)
+	case wire.Pubrel:
+		id, err := wire.ParseAck(p)
+		if err != nil {
+			return err
+		}
+		return c.acknowledge(wire.Pubcomp, id)
 	}
+	return fmt.Errorf("subscriber: %w: a packet of type %d", wire.ErrMalformed, p.Type)
+}
+
+func (c *subscriber) message(p wire.Packet, now time.Time) error {
 	pub, err := wire.ParsePublish(p)
 	if err != nil {
 		return err
@@ -170,11 +189,21 @@ func (c *subscriber) take(p wire.Packet, now time.Time) error {
 	} else if c.ledger.note(m) {
 		c.latency.Add(time.Duration(now.UnixNano() - m.sent))
 		c.arrived(now)
+		if c.credits != nil {
+			c.credits[m.publisher].back()
+		}
 	}
-	if pub.QoS == 0 {
+	switch pub.QoS {
+	case 0:
 		return nil
+	case 1:
+		return c.acknowledge(wire.Puback, pub.ID)
 	}
-	c.acks = wire.AppendAck(c.acks, pub.ID)
+	return c.acknowledge(wire.Pubrec, pub.ID)
+}
+
+func (c *subscriber) acknowledge(packetType byte, id uint16) error {
+	c.acks = wire.AppendAck(c.acks, packetType, id)
 	if len(c.acks) < maxAcks {
 		return nil
 	}

@@ -12,6 +12,8 @@ type nodeConfig struct {
 	data    string // directory
 	cluster []int  // cluster ports of all nodes
 	mqtt    int    // port of the listener
+	tls     int    // port of the listener with TLS; 0: none
+	files   Files
 }
 
 // text is the configuration file.
@@ -20,7 +22,7 @@ func (c nodeConfig) text() string {
 	for i, port := range c.cluster {
 		seeds = append(seeds, fmt.Sprintf("%q", fmt.Sprintf("n%d@127.0.0.1:%d", i+1, port)))
 	}
-	return fmt.Sprintf(`node.name = "n%d@127.0.0.1"
+	text := fmt.Sprintf(`node.name = "n%d@127.0.0.1"
 node.data_dir = %q
 node.port = %d
 node.bind = "127.0.0.1"
@@ -30,6 +32,17 @@ cluster.discovery_strategy = static
 cluster.static.seeds = [%s]
 listeners.tcp.default.bind = "127.0.0.1:%d"
 `, c.number, c.data, c.cluster[c.number-1], strings.Join(seeds, ", "), c.mqtt)
+	if len(c.cluster) == 1 {
+		text += "cluster.bootstrap_expect = 1\n" // there is nobody to wait for
+	}
+	if c.tls != 0 {
+		text += fmt.Sprintf(`listeners.ssl.default.enable = on
+listeners.ssl.default.bind = "127.0.0.1:%d"
+listeners.ssl.default.ssl_options.certfile = %q
+listeners.ssl.default.ssl_options.keyfile = %q
+`, c.tls, c.files.Cert, c.files.Key)
+	}
+	return text
 }
 
 // freePorts finds ports of loopback that nobody listens on. They are only

@@ -18,6 +18,8 @@ type Target interface {
 
 // Node is one running broker.
 type Node struct {
-	Addr string // host:port for MQTT
-	PID  int
+	Addr    string // host:port for MQTT
+	TLSAddr string // for MQTT over TLS; "" when that was not asked for
+	CA      string // file of the authority that signed its certificate
+	PID     int
 }

@@ -27,6 +27,7 @@ const MaxNodes = 16
 type Muster struct {
 	Binary string // of the node; its plugins are in plugins/ beside it
 	Nodes  int    // 1 to MaxNodes
+	TLS    bool   // with a second listener, for TLS
 
 	dir   string
 	procs []*process
@@ -67,28 +68,54 @@ func (m *Muster) Start(ctx context.Context) ([]Node, error) {
 }
 
 func (m *Muster) startAll(ctx context.Context) ([]Node, error) {
-	ports, err := freePorts(2 * m.Nodes)
+	configs, nodes, err := m.plan()
 	if err != nil {
 		return nil, err
 	}
-	var nodes []Node
-	for i := range m.Nodes {
-		c := nodeConfig{number: i + 1, data: m.data(i), cluster: ports[:m.Nodes], mqtt: ports[m.Nodes+i]}
+	for i, c := range configs {
 		p, err := m.startOne(c)
 		if err != nil {
 			return nil, err
 		}
 		m.procs = append(m.procs, p)
-		nodes = append(nodes, Node{Addr: fmt.Sprintf("127.0.0.1:%d", c.mqtt), PID: p.cmd.Process.Pid})
+		nodes[i].PID = p.cmd.Process.Pid
 	}
 	ctx, cancel := context.WithTimeout(ctx, formTime)
 	defer cancel()
-	for i := range m.procs {
+	for i, p := range m.procs {
 		if err := m.formed(ctx, i, nodes[i].Addr); err != nil {
 			return nil, err
 		}
+		if err := p.listening(ctx, nodes[i]); err != nil {
+			return nil, fmt.Errorf("node %d: %w", i+1, err)
+		}
 	}
 	return nodes, nil
+}
+
+// plan finds ports for all nodes, and a certificate if there is to be TLS.
+func (m *Muster) plan() ([]nodeConfig, []Node, error) {
+	ports, err := freePorts(3 * m.Nodes)
+	if err != nil {
+		return nil, nil, err
+	}
+	var files Files
+	if m.TLS {
+		if files, err = makeFiles(m.dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	configs, nodes := make([]nodeConfig, m.Nodes), make([]Node, m.Nodes)
+	for i := range m.Nodes {
+		c := nodeConfig{number: i + 1, data: m.data(i), cluster: ports[:m.Nodes], mqtt: ports[m.Nodes+i], files: files}
+		nodes[i].Addr = address(c.mqtt)
+		if m.TLS {
+			c.tls = ports[2*m.Nodes+i]
+			nodes[i].TLSAddr, nodes[i].CA = address(c.tls), files.Cert
+		}
+		configs[i] = c
+	}
+	return configs, nodes, nil
 }
 
 func (m *Muster) data(i int) string { return filepath.Join(m.dir, fmt.Sprintf("n%d", i+1)) }

@@ -14,8 +14,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); name == "muster" {
+	switch filepath.Base(os.Args[0]) {
+	case "muster":
 		os.Exit(pretend(os.Args[1:]))
+	case "mosquitto":
+		os.Exit(pretendMosquitto(os.Args[1:]))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -134,14 +137,24 @@ func TestStartRefuses(t *testing.T) {
 }
 
 func TestConfigText(t *testing.T) {
-	text := nodeConfig{number: 2, data: "/tmp/x", cluster: []int{4371, 4372}, mqtt: 1884}.text()
+	c := nodeConfig{number: 2, data: "/tmp/x", cluster: []int{4371, 4372}, mqtt: 1884, tls: 8884, files: Files{"/c", "/k"}}
+	text := c.text()
 	for _, line := range []string{
 		`node.name = "n2@127.0.0.1"`, `node.data_dir = "/tmp/x"`, "node.port = 4372",
 		`cluster.static.seeds = ["n1@127.0.0.1:4371", "n2@127.0.0.1:4372"]`, `listeners.tcp.default.bind = "127.0.0.1:1884"`,
+		`listeners.ssl.default.bind = "127.0.0.1:8884"`, `listeners.ssl.default.ssl_options.certfile = "/c"`,
+		`listeners.ssl.default.ssl_options.keyfile = "/k"`, "listeners.ssl.default.enable = on",
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("lacks %s:\n%s", line, text)
 		}
+	}
+}
+
+func TestConfigOfOneNode(t *testing.T) {
+	text := nodeConfig{number: 1, data: "/tmp/x", cluster: []int{4371}, mqtt: 1884}.text()
+	if !strings.Contains(text, "bootstrap_expect = 1\n") || strings.Contains(text, "ssl") {
+		t.Errorf("configured\n%s", text)
 	}
 }
 
@@ -153,17 +166,5 @@ func TestFreePortsDiffer(t *testing.T) {
 	}
 	if err != nil || len(seen) != 20 {
 		t.Errorf("%v, %v", ports, err)
-	}
-}
-
-func TestCPUOf(t *testing.T) {
-	stat := "42 (a b) (c)) S 1 1 1 0 -1 4194560 1 2 3 4 150 50 7 8 20 0 1"
-	if used, err := cpuOf(stat); err != nil || used != 2*time.Second {
-		t.Errorf("used %v, %v", used, err)
-	}
-	for _, bad := range []string{"", "1 (x) S", "1 (x) S 1 1 1 0 -1 1 1 2 3 4 x y"} {
-		if _, err := cpuOf(bad); err == nil {
-			t.Errorf("%q was accepted", bad)
-		}
 	}
 }

@@ -6,6 +6,9 @@ const (
 	Connack     = 2
 	PublishType = 3
 	Puback      = 4
+	Pubrec      = 5
+	Pubrel      = 6
+	Pubcomp     = 7
 	Subscribe   = 8
 	Suback      = 9
 	Pingreq     = 12
@@ -13,7 +16,7 @@ const (
 	Disconnect  = 14
 )
 
-// Publish is a PUBLISH packet. ID counts only at QoS 1.
+// Publish is a PUBLISH packet. ID counts only at QoS 1 and 2.
 type Publish struct {
 	Topic   []byte
 	Payload []byte
@@ -55,9 +58,14 @@ func AppendPublish(dst []byte, p Publish) []byte {
 	return append(dst, p.Payload...)
 }
 
-// AppendAck appends a PUBACK.
-func AppendAck(dst []byte, id uint16) []byte {
-	return append(dst, Puback<<4, 2, byte(id>>8), byte(id))
+// AppendAck appends a packet that consists of an identifier: PUBACK, PUBREC,
+// PUBREL (whose flags are 2, [MQTT-3.6.1-1]) or PUBCOMP.
+func AppendAck(dst []byte, packetType byte, id uint16) []byte {
+	first := packetType << 4
+	if packetType == Pubrel {
+		first |= 2
+	}
+	return append(dst, first, 2, byte(id>>8), byte(id))
 }
 
 // AppendEmpty appends a packet that consists of its type alone: PINGREQ,

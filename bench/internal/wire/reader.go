@@ -33,8 +33,20 @@ func NewReader(in io.Reader, limit int) *Reader {
 	return &Reader{in: bufio.NewReaderSize(in, max(64<<10, limit)), max: limit}
 }
 
-// Buffered is how many bytes can be read without waiting.
-func (r *Reader) Buffered() int { return r.in.Buffered() - r.last }
+// Ready reports whether Next returns at once, because a whole packet, or what
+// cannot become one, has been read already.
+func (r *Reader) Ready() bool {
+	b, _ := r.in.Peek(r.in.Buffered())
+	b = b[r.last:]
+	length := 0
+	for n := 2; n <= min(5, len(b)); n++ {
+		length |= int(b[n-1]&0x7f) << (7 * (n - 2))
+		if b[n-1] < 0x80 {
+			return len(b) >= n+length || n+length > r.max
+		}
+	}
+	return len(b) >= 5
+}
 
 // Next returns the next packet. Errors: those of the stream, ErrTooLong,
 // ErrMalformed.
@@ -85,12 +97,12 @@ func partial(b []byte, err error) error {
 func ParsePublish(p Packet) (Publish, error) {
 	out := Publish{QoS: p.Flags >> 1 & 3, Dup: p.Flags&8 != 0}
 	rest := p.Body
-	if len(rest) < 2 || out.QoS > 1 {
+	if len(rest) < 2 || out.QoS > 2 {
 		return Publish{}, fmt.Errorf("%w: PUBLISH of %d bytes at QoS %d", ErrMalformed, len(rest), out.QoS)
 	}
 	n := int(rest[0])<<8 | int(rest[1])
 	rest = rest[2:]
-	if len(rest) < n+2*int(out.QoS) {
+	if len(rest) < n+2*int(min(out.QoS, 1)) {
 		return Publish{}, fmt.Errorf("%w: PUBLISH ends inside its header", ErrMalformed)
 	}
 	out.Topic, rest = rest[:n], rest[n:]
@@ -101,7 +113,7 @@ func ParsePublish(p Packet) (Publish, error) {
 	return out, nil
 }
 
-// ParseAck reads the packet identifier of a PUBACK or SUBACK.
+// ParseAck reads the packet identifier that an acknowledgement begins with.
 func ParseAck(p Packet) (uint16, error) {
 	if len(p.Body) < 2 {
 		return 0, fmt.Errorf("%w: acknowledgement of %d bytes", ErrMalformed, len(p.Body))

@@ -22,7 +22,11 @@ func TestBytes(t *testing.T) {
 		{"PUBLISH 0", AppendPublish(nil, Publish{Topic: []byte("a"), Payload: []byte("xy")}), "30 05 0001 61 7879"},
 		{"PUBLISH 1", AppendPublish(nil, Publish{Topic: []byte("a"), Payload: []byte("x"), QoS: 1, ID: 258}), "32 06 0001 61 0102 78"},
 		{"PUBLISH again", AppendPublish(nil, Publish{Topic: []byte("a"), QoS: 1, ID: 1, Dup: true}), "3a 05 0001 61 0001"},
-		{"PUBACK", AppendAck(nil, 0xfffe), "40 02 fffe"},
+		{"PUBACK", AppendAck(nil, Puback, 0xfffe), "40 02 fffe"},
+		{"PUBREC", AppendAck(nil, Pubrec, 1), "50 02 0001"},
+		{"PUBREL", AppendAck(nil, Pubrel, 1), "62 02 0001"},
+		{"PUBCOMP", AppendAck(nil, Pubcomp, 1), "70 02 0001"},
+		{"PUBLISH 2", AppendPublish(nil, Publish{Topic: []byte("a"), QoS: 2, ID: 3}), "34 05 0001 61 0003"},
 		{"PINGREQ", AppendEmpty(nil, Pingreq), "c0 00"},
 		{"DISCONNECT", AppendEmpty(nil, Disconnect), "e0 00"},
 		{"two bytes of length", AppendPublish(nil, Publish{Topic: []byte("a"), Payload: make([]byte, 125)})[:3], "30 80 01"},
@@ -59,7 +63,7 @@ func TestReaderErrors(t *testing.T) {
 }
 
 func TestParseErrors(t *testing.T) {
-	for _, p := range []Packet{{}, {Body: []byte{0}}, {Body: []byte{0, 2, 'a'}}, {Flags: 2, Body: []byte{0, 1, 'a', 0}}, {Flags: 4, Body: make([]byte, 9)}} {
+	for _, p := range []Packet{{}, {Body: []byte{0}}, {Body: []byte{0, 2, 'a'}}, {Flags: 2, Body: []byte{0, 1, 'a', 0}}, {Flags: 6, Body: make([]byte, 9)}, {Flags: 4, Body: []byte{0, 1, 'a', 0}}} {
 		if _, err := ParsePublish(p); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%v: error %v", p, err)
 		}
@@ -89,11 +93,15 @@ func (s *stutter) Read(p []byte) (int, error) {
 
 func TestReaderSurvivesTimeouts(t *testing.T) {
 	stream := AppendPublish(nil, Publish{Topic: []byte("a/b"), Payload: []byte("one"), QoS: 1, ID: 7})
-	stream = AppendAck(stream, 9)
+	stream = AppendAck(stream, Puback, 9)
 	r := NewReader(&stutter{rest: stream}, 1000)
 	var types []byte
 	for range 10 * len(stream) {
+		ready := r.Ready()
 		p, err := r.Next()
+		if ready && err != nil {
+			t.Errorf("ready, and then %v", err)
+		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			continue
@@ -108,6 +116,41 @@ func TestReaderSurvivesTimeouts(t *testing.T) {
 		types = append(types, p.Type)
 	}
 	t.Error("the stream did not end")
+}
+
+// TestReady: in one piece, every packet but the first is ready before it is
+// asked for, and so is what no packet can begin with.
+func TestReady(t *testing.T) {
+	table := []struct {
+		name, rest string
+		want       bool
+	}{
+		{"nothing", "", false},
+		{"half a header", "30", false},
+		{"a header", "30 05", false},
+		{"half a body", "30 05 0001 61 78", false},
+		{"a packet", "30 05 0001 61 7879", true},
+		{"a packet without body", "d0 00", true},
+		{"half a length", "30 80", false},
+		{"an endless length", "30 80 80 80 80", true},
+		{"too long", "30 ff 7f", true},
+	}
+	for _, c := range table {
+		rest, err := hex.DecodeString(strings.ReplaceAll(c.rest, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := NewReader(bytes.NewReader(append(AppendEmpty(nil, Pingresp), rest...)), 1000)
+		if r.Ready() {
+			t.Errorf("%s: ready before anything was read", c.name)
+		}
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if r.Ready() != c.want {
+			t.Errorf("%s: ready is %v", c.name, !c.want)
+		}
+	}
 }
 
 func FuzzReader(f *testing.F) {

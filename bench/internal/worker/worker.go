@@ -1,4 +1,6 @@
-package main
+// Package worker runs the load generator in processes of its own, so that what
+// it costs is not counted as the broker's.
+package worker
 
 import (
 	"bufio"
@@ -14,29 +16,33 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/bench/internal/load"
+	"github.com/muster-mqtt/muster/bench/internal/proc"
 )
 
 // maxResult bounds the line that a worker answers with, in bytes: a histogram
 // of every bucket is far below.
 const maxResult = 1 << 20
 
-// worker is a process of the load generator.
-type worker struct {
+// Worker is a process of the load generator.
+type Worker struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	lines *bufio.Scanner
 	said  bytes.Buffer // its standard error
 	ended bool
+	used  time.Duration // processor time when it had told its result
 }
 
-// startWorker starts a process and waits until its clients are connected. The
-// process ends with ctx, and with this one, whose end of the pipe it watches.
-func startWorker(ctx context.Context, o load.Options) (*worker, error) {
+// Start starts the running program once more, with "load" as the first
+// argument, and waits until its clients are connected. The process ends with
+// ctx, and with this one, whose end of the pipe it watches. A program that
+// calls Start hands such arguments to load.Main.
+func Start(ctx context.Context, o load.Options) (*Worker, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{cmd: exec.CommandContext(ctx, exe, append([]string{"load"}, o.Args()...)...)}
+	w := &Worker{cmd: exec.CommandContext(ctx, exe, append([]string{"load"}, o.Args()...)...)}
 	w.cmd.WaitDelay = time.Second
 	w.cmd.Stderr = &w.said
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
@@ -57,28 +63,38 @@ func startWorker(ctx context.Context, o load.Options) (*worker, error) {
 	return w, nil
 }
 
-// tell gives the word that a worker waits for.
-func (w *worker) tell() error {
+// Tell gives the word that a worker waits for.
+func (w *Worker) Tell() error {
 	if _, err := io.WriteString(w.in, "go\n"); err != nil {
 		return w.failed(err)
 	}
 	return nil
 }
 
-// result waits for the end of the worker and reads what it found.
-func (w *worker) result(into any) error {
+// Result waits for the end of the worker and reads what it found.
+func (w *Worker) Result(into any) error {
 	if !w.lines.Scan() {
 		return w.failed(errors.New("it ended without a result"))
 	}
 	if err := json.Unmarshal(w.lines.Bytes(), into); err != nil {
 		return w.failed(err)
 	}
-	return w.end()
+	used, err := w.CPU()
+	w.used = used
+	return errors.Join(err, w.End())
 }
 
-// end waits for the process, which the end of its input ends if nothing else
+// CPU is the processor time that the worker has used; after Result, until that.
+func (w *Worker) CPU() (time.Duration, error) {
+	if w.ended {
+		return w.used, nil
+	}
+	return proc.CPU(w.cmd.Process.Pid)
+}
+
+// End waits for the process, which the end of its input ends if nothing else
 // does; calling it again is harmless.
-func (w *worker) end() error {
+func (w *Worker) End() error {
 	if w.ended {
 		return nil
 	}
@@ -88,7 +104,7 @@ func (w *worker) end() error {
 }
 
 // failed ends the worker and tells what it said itself.
-func (w *worker) failed(err error) error {
-	err = errors.Join(err, w.end())
+func (w *Worker) failed(err error) error {
+	err = errors.Join(err, w.End())
 	return fmt.Errorf("load process: %w: %s", err, strings.TrimSpace(w.said.String()))
 }
