@@ -37,6 +37,7 @@ var processCases = []Case{
 		}
 	}},
 	{Name: "process.host-dies", Sentence: "when descriptor 3 ends, the plugin and all its children end", check: checkOrphan},
+	{Name: "process.strangers", Sentence: "only a client with the host's certificate is served", check: checkStrangers},
 	{Name: "process.stopped", Sentence: "a plugin that was stopped and goes on works", check: func(p *probe) {
 		s := p.start(9)
 		p.seed(node(1))
