@@ -5,7 +5,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build tools check check-format check-vet check-lint check-house check-modules \
-	check-generated fix test race fuzz prove bench demo conformance-docs clean
+	check-generated fix test race fuzz prove bench demo conformance-docs conformance-reports clean
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
@@ -16,6 +16,8 @@ LDFLAGS  := -X main.version=$(VERSION)
 GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
 # The tools have a module apart, so that what they need lifts no version here.
 TOOLS    := GOWORK=off go -C tools
+# The modules that stay outside go.work.
+APART     = $(CURDIR)/tools $(CURDIR)/examples/hello-strategy
 MODULES   = $(shell go list -m -f '{{.Dir}}')
 FIND     := find . \( -path ./.git -o -path ./bin -o -path ./build \) -prune -o
 # What people wrote; generated code is left alone.
@@ -63,7 +65,7 @@ check-house:
 	@$(TOOLS) test -count=1 ./...
 
 check-modules:
-	@for dir in $(MODULES) $(CURDIR)/tools; do \
+	@for dir in $(MODULES) $(APART); do \
 		echo "check: module $${dir#$(CURDIR)/} alone"; \
 		GOWORK=off go -C "$$dir" build -o /dev/null ./...; \
 		GOWORK=off go -C "$$dir" vet ./...; \
@@ -89,12 +91,13 @@ fix: ## format, tidy and generate: the only target that writes sources
 	@if command -v protoc >/dev/null; then \
 		for script in $(GENERATORS); do "$$script"; done; \
 	else echo "generated code is as it was: protoc is not installed"; fi
-	@for dir in $(MODULES) $(CURDIR)/tools; do GOWORK=off go -C "$$dir" mod tidy; done
+	@for dir in $(MODULES) $(APART); do GOWORK=off go -C "$$dir" mod tidy; done
 
 # -count=1, as some tests run what is in bin/, which the go command's cache of
 # results does not see change. noskip fails the run on a skip in CI only.
 test: build tools ## every test once, in under 10 minutes on 2 cores
 	go test -count=1 -timeout 10m -json work | build/tools/noskip
+	GOWORK=off go -C examples/hello-strategy test -count=1 ./...
 
 race: build tools ## the same under the race detector; COUNT=n times
 	go test -race -count=$(COUNT) -timeout 25m -json work | build/tools/noskip
@@ -116,6 +119,15 @@ bench: build ## what messages and connections cost: across three nodes, and on o
 
 demo: build ## three nodes on this machine become one broker; one dies and returns
 	go run ./examples/demo
+
+conformance-reports: build ## conformance/reports, written anew
+	@mkdir -p build/outsiders
+	GOWORK=off CGO_ENABLED=0 go -C examples/hello-strategy build -trimpath -buildvcs=false -o $(CURDIR)/build/outsiders/muster-discovery-hello .
+	examples/hello-strategy-python/build.sh build/outsiders/muster-discovery-hello-python
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o build/outsiders/muster-discovery-static ./plugins/static
+	bin/muster-conformance --plugin build/outsiders/muster-discovery-static --fixture conformance/fixtures/static.sh --json conformance/reports/static.json
+	bin/muster-conformance --plugin build/outsiders/muster-discovery-hello --fixture examples/hello-strategy/fixture.sh --json conformance/reports/hello-go.json
+	bin/muster-conformance --plugin build/outsiders/muster-discovery-hello-python --fixture examples/hello-strategy/fixture.sh --json conformance/reports/hello-python.json
 
 conformance-docs: ## the table of cases in docs/conformance.md
 	go test ./conformance/cmd/muster-conformance -run TestPage -update

@@ -12,6 +12,11 @@ import (
 // come to its end.
 const takeoverWait = 10 * time.Second
 
+// takeoverGrace is how long a connection that is to be replaced may still read.
+// A client that says DISCONNECT and connects again at once is heard in this
+// order only if the reader of the first connection comes before the second.
+const takeoverGrace = 20 * time.Millisecond
+
 // attach claims the client ID in the cluster and ties the connection to a
 // session, the CONNACK being the first packet out.
 func (b *Broker) attach(c *conn, in entry) error {
@@ -64,8 +69,7 @@ func (b *Broker) sweep(clientID string) {
 // ends the connection that it replaces, and waits for it: two readers of one
 // session would see its QoS 2 identifiers out of turn.
 func (b *Broker) adopt(a *attachment) (present bool, err error) {
-	timeout := time.NewTimer(takeoverWait)
-	defer timeout.Stop()
+	end := time.Now().Add(takeoverWait)
 	for {
 		p, err := b.place(a)
 		if err != nil || p.wait == nil {
@@ -75,13 +79,27 @@ func (b *Broker) adopt(a *attachment) (present bool, err error) {
 			}
 			return p.present, err
 		}
-		p.conn.close(bye{why: endTakenOver, code: packet.SessionTakenOver})
+		if err := a.replace(p, end); err != nil {
+			return false, err
+		}
+	}
+}
+
+// replace ends the connection p.conn, and waits for that until the time end.
+func (a *attachment) replace(p placed, end time.Time) error {
+	grace, timeout := time.NewTimer(takeoverGrace), time.NewTimer(time.Until(end))
+	defer grace.Stop()
+	defer timeout.Stop()
+	for {
 		select {
 		case <-p.wait:
+			return nil
+		case <-grace.C:
+			p.conn.close(bye{why: endTakenOver, code: packet.SessionTakenOver})
 		case <-a.conn.ctx.Done():
-			return false, a.conn.ctx.Err()
+			return a.conn.ctx.Err()
 		case <-timeout.C:
-			return false, &refusal{refusedBusy, packet.ServerUnavailable, "the connection to be replaced does not end"}
+			return &refusal{refusedBusy, packet.ServerUnavailable, "the connection to be replaced does not end"}
 		}
 	}
 }

@@ -180,6 +180,10 @@ func (h *Host) failed(ctx context.Context, s *session, err error) error {
 		case h.suspect <- s:
 		default: // it is being looked at
 		}
+	case discovery.NoClass:
+		if ended := s.condemned(); ended != nil && ctx.Err() == nil {
+			return ended // the connection was closed, not the call cancelled
+		}
 	case discovery.BackendUnavailable:
 		if ended := s.condemned(); ended != nil {
 			return ended

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// apart are the modules that stay outside go.work, each with its reason: what
-// they need would lift versions in all the others.
+// apart are the modules that stay outside go.work, each with its reason. What
+// tools need would lift versions in all the others.
 var apart = map[string]string{
 	"tools":                   "lint tools",
 	"examples/hello-strategy": "an outsider, who has no workspace of ours",

@@ -117,7 +117,11 @@ func testSummary(d admin.DiscoveryTest) string {
 	if d.Truncated {
 		what = "there are more, which did not fit"
 	}
-	return fmt.Sprintf("%d candidates in %d ms; %s.", len(d.Candidates), d.Took, what)
+	many := "candidates"
+	if len(d.Candidates) == 1 {
+		many = "candidate"
+	}
+	return fmt.Sprintf("%d %s in %d ms; %s.", len(d.Candidates), many, d.Took, what)
 }
 
 func (c *cli) discoverySwitch(on bool) *cobra.Command {

@@ -53,7 +53,7 @@ etcd      ready  down     0           never      lost          watch (on),claim 
 
 const discoveryTestText = `Endpoints      Name  UID  Readiness  Attributes
 10.0.0.1:4370  a@h1  -    ready      pod=p,zone=z
-1 candidates in 3 ms; these are all that it knows.
+1 candidate in 3 ms; these are all that it knows.
 `
 
 func TestDiscoveryCommands(t *testing.T) {
