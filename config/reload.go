@@ -64,6 +64,7 @@ func Reload(ctx context.Context, o ReloadOptions) {
 	defer tick.Stop()
 	loaded := o.Current.stamp
 	before := loaded
+	first := stamp(o.Current.files)
 	for {
 		signalled := false
 		select {
@@ -75,7 +76,7 @@ func Reload(ctx context.Context, o ReloadOptions) {
 		}
 		now := stamp(o.Current.files)
 		if signalled || now != loaded && now == before {
-			o.load(loaded == "" && !signalled)
+			o.load(loaded == "" && now == first && !signalled)
 			loaded = stamp(o.Current.files)
 			now = loaded
 		}

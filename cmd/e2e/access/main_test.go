@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/muster-mqtt/muster/cmd/e2e/internal/solo"
 )
@@ -146,7 +147,7 @@ type client struct {
 func connect(t *testing.T, c net.Conn, id, user, password string) (*client, byte) {
 	t.Helper()
 	x := &client{t: t, got: make(chan string, 100)}
-	x.Client = paho.NewClient(paho.ClientConfig{Conn: c, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
+	x.Client = paho.NewClient(paho.ClientConfig{Conn: packets.NewThreadSafeConn(c), OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 		func(m paho.PublishReceived) (bool, error) {
 			x.got <- m.Packet.Topic + "=" + string(m.Packet.Payload)
 			return true, nil
