@@ -52,6 +52,7 @@ func (c *conn) readAhead() {
 	if a == nil {
 		a = &ahead{}
 		c.ahead = a
+		c.source.behind.Store(true)
 	}
 	if a.done != nil {
 		select {

@@ -10,14 +10,14 @@ import (
 
 // attach makes a.conn the connection of a session that has none; nothing is
 // sent before greet. A will that it returns is to be published.
-func (cl *client) attach(a *attachment) *core.Message {
+func (cl *client) attach(a *attachment) *takenWill {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.stopDueLocked()
 	now := time.Now()
 	cl.conn, cl.ready, cl.token, cl.since, cl.who = a.conn, false, a.token, now, a.conn.who
 	a.conn.client = cl
-	will := cl.session.Connect(now, a.peer())
+	will := cl.takingLocked(func() *core.Message { return cl.session.Connect(now, a.peer()) })
 	cl.countDrops()
 	return will
 }
@@ -51,8 +51,8 @@ func (cl *client) occupied() (*conn, <-chan struct{}) {
 
 // farewell is what is to be done after a connection has left.
 type farewell struct {
-	will *core.Message // to be published; nil: none
-	over bool          // the session has ended
+	will *takenWill // to be published; nil: none
+	over bool       // the session has ended
 }
 
 // detach takes connection c away.
@@ -78,8 +78,9 @@ func (cl *client) detach(c *conn) (f farewell) {
 
 // dueLocked takes the will if it is due, and sees to it that what becomes due
 // later is not forgotten.
-func (cl *client) dueLocked(now time.Time) (will *core.Message, over bool) {
-	will, over = cl.session.TakeWill(now), cl.session.Over(now)
+func (cl *client) dueLocked(now time.Time) (will *takenWill, over bool) {
+	will = cl.takingLocked(func() *core.Message { return cl.session.TakeWill(now) })
+	over = cl.session.Over(now)
 	cl.countDrops()
 	if at, ok := cl.session.NextDue(); ok && !over {
 		cl.stopDueLocked()
@@ -111,7 +112,7 @@ func (cl *client) over(now time.Time) bool {
 // remains is what is left to do of a session that has ended.
 type remains struct {
 	subscriptions []core.Subscription // to be taken back
-	will          *core.Message       // to be published; nil: none
+	will          *takenWill          // to be published; nil: none
 	conn          *conn               // to be closed; nil: none
 }
 
@@ -126,7 +127,7 @@ func (cl *client) end() (r remains) {
 	cl.stopDueLocked()
 	cl.broker.counters.add(dropSessionEnded, cl.number, cl.session.Size().Queue)
 	r = remains{subscriptions: cl.session.Subscriptions(), conn: cl.conn}
-	r.will = cl.session.End(time.Now())
+	r.will = cl.takingLocked(func() *core.Message { return cl.session.End(time.Now()) })
 	cl.conn = nil
 	if cl.left != nil {
 		close(cl.left)

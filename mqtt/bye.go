@@ -23,18 +23,19 @@ const (
 
 // The ways in which a connection ends that are not errors of another room.
 var (
-	errDisconnect = errors.New("the client disconnected")
-	errTakenOver  = errors.New("the client ID connected elsewhere")
-	errRefused    = errors.New("refused")
-	errPublish    = errors.New("the message was not taken")
-	errTimeout    = errors.New("no CONNECT in time")
-	errQuota      = errors.New("quota exceeded")
-	errReceiveMax = errors.New("more messages in flight than the Receive Maximum allows [MQTT-3.3.4-7]")
-	errAlias      = errors.New("topic alias invalid")
-	errNoQoS      = errors.New("QoS not supported [MQTT-3.2.2-11]")
-	errNoRetain   = errors.New("retained messages are not supported [MQTT-3.2.2-14]")
-	errMethod     = errors.New("re-authentication with another method [MQTT-4.12.1-1]")
-	errReauth     = errors.New("re-authentication failed")
+	errDisconnect    = errors.New("the client disconnected")
+	errTakenOver     = errors.New("the client ID connected elsewhere")
+	errRefused       = errors.New("refused")
+	errPublish       = errors.New("the message was not taken")
+	errTimeout       = errors.New("no CONNECT in time")
+	errQuota         = errors.New("quota exceeded")
+	errReceiveMax    = errors.New("more messages in flight than the Receive Maximum allows [MQTT-3.3.4-7]")
+	errAlias         = errors.New("topic alias invalid")
+	errNoQoS         = errors.New("QoS not supported [MQTT-3.2.2-11]")
+	errNoRetain      = errors.New("retained messages are not supported [MQTT-3.2.2-14]")
+	errMethod        = errors.New("re-authentication with another method [MQTT-4.12.1-1]")
+	errReplyTooLarge = errors.New("an answer is larger than the Maximum Packet Size of the client [MQTT-3.1.2-24]")
+	errReauth        = errors.New("re-authentication failed")
 )
 
 // endings maps errors to the reasons that are counted and, when they are not
@@ -56,6 +57,7 @@ var endings = []struct {
 	{errNoRetain, endProtocol, packet.RetainNotSupported},
 	{errMethod, endProtocol, packet.ProtocolError},
 	{errReauth, endReauth, packet.NotAuthorized},
+	{errReplyTooLarge, endTooLarge, packet.PacketTooLarge},
 	{packet.ErrTooLarge, endTooLarge, packet.PacketTooLarge},
 	{packet.ErrProtocol, endProtocol, 0},
 	{packet.ErrMalformed, endMalformed, 0},
@@ -140,13 +142,10 @@ func (c *conn) disconnect(b bye) encoder {
 	if c.problem && b.text != "" {
 		d.ReasonString = reasonString(b.text)
 	}
-	if c.maxPacket > 0 && len(d.Append(nil)) > c.maxPacket {
+	if !c.fits(d) {
 		d.ReasonString = "" // [MQTT-3.14.2-3]
 	}
-	if c.maxPacket > 0 && len(d.Append(nil)) > c.maxPacket {
-		return nil
-	}
-	return d
+	return d // without one it is shorter than the CONNACK was
 }
 
 // reasonString makes text fit for a packet [MQTT-1.5.4-1, 1.5.4-2].

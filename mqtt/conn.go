@@ -124,6 +124,8 @@ func (c *conn) idle() bool {
 			return false
 		}
 		c.ahead = nil
+		c.source.waiting.Store(false)
+		c.source.behind.Store(false)
 	}
 	return c.empty()
 }

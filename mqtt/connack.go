@@ -29,7 +29,24 @@ func (c *conn) connack(a *attachment, present bool) packet.Connack {
 		p.ResponseInformation = l.ResponseInformation
 	}
 	restrict(&p, l)
+	c.shorten(&p)
 	return p
+}
+
+// shorten leaves out what the client need not know, as far as its Maximum
+// Packet Size demands [MQTT-3.1.2-24]: without an alias maximum it uses none.
+func (c *conn) shorten(p *packet.Connack) {
+	if !c.fits(*p) {
+		p.ResponseInformation = ""
+	}
+	if !c.fits(*p) {
+		p.TopicAliasMaximum = 0
+	}
+}
+
+// fits reports whether a packet is no larger than the client takes.
+func (c *conn) fits(p encoder) bool {
+	return c.maxPacket == 0 || len(p.Append(nil)) <= c.maxPacket
 }
 
 // restrict names what this broker does not do.

@@ -84,6 +84,9 @@ func (c *conn) admit(req packet.Connect) error {
 		return &refusal{refusedWill, packet.NotAuthorized, "the topic of the will"}
 	}
 	c.prepare(in)
+	if !c.fits(c.connack(&attachment{conn: c, in: in}, false)) {
+		return &refusal{refusedTooSmall, packet.PacketTooLarge, "the CONNACK is larger than the Maximum Packet Size of the client [MQTT-3.1.2-24]"}
+	}
 	return c.broker.attach(c, in)
 }
 
@@ -139,7 +142,9 @@ func (c *conn) refuse(err error) {
 		return
 	}
 	if answer, ok := code.ConnackCode(c.version); ok {
-		c.out.finish(packet.Connack{Version: c.version, Code: answer})
+		if p := (packet.Connack{Version: c.version, Code: answer}); c.fits(p) {
+			c.out.finish(p)
+		}
 	}
 }
 

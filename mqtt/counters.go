@@ -42,6 +42,7 @@ const (
 	refusedBusy
 	refusedMethod
 	refusedWill
+	refusedTooSmall
 	acceptErrors
 	acceptsDelayed
 
@@ -107,6 +108,7 @@ var countNames = [numCounts]struct{ name, reason string }{
 	refusedBusy:              {"mqtt_connections_refused_total", "busy"},
 	refusedMethod:            {"mqtt_connections_refused_total", "authentication_method"},
 	refusedWill:              {"mqtt_connections_refused_total", "will"},
+	refusedTooSmall:          {"mqtt_connections_refused_total", "maximum_packet_size"},
 	acceptErrors:             {"mqtt_accept_errors_total", ""},
 	acceptsDelayed:           {"mqtt_accepts_delayed_total", ""},
 	publishesReceived:        {"mqtt_publishes_received_total", ""},

@@ -16,8 +16,11 @@ import (
 
 // memJournal is a journal in memory, all of which is written at once.
 type memJournal struct {
-	mu  sync.Mutex
-	log []logged
+	mu      sync.Mutex
+	log     []logged
+	batches []int // to which batch each record belongs; a kill leaves all of one behind or nothing
+	batch   int
+	holds   int
 }
 
 type logged struct {
@@ -27,14 +30,33 @@ type logged struct {
 
 var _ core.Journal = (*memJournal)(nil)
 
+// journalOf is a journal in which there is something already.
+func journalOf(log []logged) *memJournal {
+	return &memJournal{log: log, batches: make([]int, len(log))}
+}
+
 func (j *memJournal) Append(kind byte, record []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.holds == 0 {
+		j.batch++
+	}
 	j.log = append(j.log, logged{kind, slices.Clone(record)})
+	j.batches = append(j.batches, j.batch)
 }
 
-func (j *memJournal) Hold()               {}
-func (j *memJournal) Release()            {}
+func (j *memJournal) Hold()    { j.hold(1) }
+func (j *memJournal) Release() { j.hold(-1) }
+
+func (j *memJournal) hold(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.holds == 0 || j.holds+n == 0 {
+		j.batch++
+	}
+	j.holds += n
+}
+
 func (j *memJournal) Written(done func()) { done() }
 
 func (j *memJournal) records() []logged {
@@ -62,7 +84,7 @@ func (j *memJournal) checkpoint(t testing.TB, b *Broker) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.log = j.log[at:]
+	j.log, j.batches = j.log[at:], j.batches[at:]
 }
 
 // keeping is a broker that keeps its sessions in a journal.
@@ -86,7 +108,7 @@ func joined() <-chan struct{} {
 // restart is another broker, after a kill, with what the first had written.
 func (f *fixture) restart(j *memJournal, in <-chan struct{}) (*fixture, *memJournal) {
 	f.Helper()
-	next := &memJournal{log: j.records()}
+	next := journalOf(j.records())
 	g := onPipe(f.TB, f.options.Limits, func(o *Options) { o.Journal = next })
 	for _, r := range j.records() {
 		if err := g.broker.Recover(r.kind, r.record); err != nil {
@@ -215,7 +237,7 @@ func TestRestartExpiry(t *testing.T) {
 		m.Extra = &core.Extra{Expires: time.Now().Add(250 * time.Second)}
 		f.spread(m)
 		f.spread(message("t", 1, "stays"))
-		j = &memJournal{log: j.records()} // the kill
+		j = journalOf(j.records()) // the kill
 		time.Sleep(200 * time.Second)
 		g, j2 := f.restart(j, joined())
 		synctest.Wait()
@@ -340,7 +362,7 @@ func TestReplacedSession(t *testing.T) {
 			}
 		}
 		in := make(chan struct{})
-		g, _ := f.restart(&memJournal{log: kept}, in)
+		g, _ := f.restart(journalOf(kept), in)
 		if n := g.cluster.subscriptions(); n != 1 || len(g.broker.Clients()) != 1 {
 			t.Errorf("%d subscriptions, %d sessions", n, len(g.broker.Clients()))
 		}

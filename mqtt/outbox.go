@@ -19,14 +19,16 @@ type outbox struct {
 	next    *outbox        // in the list of a writer
 	flushes sync.WaitGroup // one while flushing
 
-	mu       sync.Mutex
-	parcel   parcel      // what has gathered
-	aliases  *outAliases // nil: none
-	replies  int         // bytes of parcel that are not deliveries
-	version  packet.Version
-	starved  bool // a delivery found no room
-	flushing bool
-	closed   bool // nothing is taken any more
+	mu      sync.Mutex
+	parcel  parcel      // what has gathered
+	aliases *outAliases // nil: none
+	replies int         // bytes of parcel that are not deliveries
+	version packet.Version
+	// maxPacket is what the client takes, in bytes; 0: no limit.
+	maxPacket int
+	starved   bool // a delivery found no room
+	flushing  bool
+	closed    bool // nothing is taken any more
 }
 
 // backlog is where an outbox takes deliveries from: a session.
@@ -40,7 +42,7 @@ var _ backlog = (*session.Session)(nil)
 func (o *outbox) setClient(req packet.Connect) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.version = req.Version
+	o.version, o.maxPacket = req.Version, int(req.MaximumPacketSize)
 	if req.TopicAliasMaximum > 0 {
 		o.aliases = &outAliases{limit: min(int(req.TopicAliasMaximum), maxOutAliases), maxPacket: int(req.MaximumPacketSize)}
 	}
@@ -107,14 +109,22 @@ func (o *outbox) ready() bool {
 }
 
 // reply appends a packet that answers the client; it always finds room,
-// because the reader of the connection stops at crowded.
+// because the reader of the connection stops at crowded. One that is larger
+// than the client takes ends the connection instead [MQTT-3.1.2-24].
 func (o *outbox) reply(p encoder) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.replyLocked(p)
+	if !o.tryReply(p) {
+		o.c.end(errReplyTooLarge, endTooLarge)
+	}
 }
 
-// ack is reply without the memory for an interface.
+func (o *outbox) tryReply(p encoder) (fits bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.replyLocked(p)
+}
+
+// ack is reply without the memory for an interface. Its 5 bytes are no more
+// than those of the CONNACK, which the client took.
 func (o *outbox) ack(a packet.Ack) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -126,14 +136,20 @@ func (o *outbox) ack(a packet.Ack) {
 	}
 }
 
-func (o *outbox) replyLocked(p encoder) {
+func (o *outbox) replyLocked(p encoder) (fits bool) {
 	if o.closed {
-		return
+		return true
 	}
 	o.begin()
 	before := len(*o.parcel.buf)
 	*o.parcel.buf = p.Append(*o.parcel.buf)
-	o.replies += len(*o.parcel.buf) - before
+	size := len(*o.parcel.buf) - before
+	if o.maxPacket > 0 && size > o.maxPacket {
+		*o.parcel.buf = (*o.parcel.buf)[:before]
+		return false
+	}
+	o.replies += size
+	return true
 }
 
 // crowded reports whether so many replies wait that no more packets should be

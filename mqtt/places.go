@@ -12,9 +12,10 @@ import (
 // come to its end.
 const takeoverWait = 10 * time.Second
 
-// takeoverGrace is how long a connection that is to be replaced may still read.
-// A client that says DISCONNECT and connects again at once is heard in this
-// order only if the reader of the first connection comes before the second.
+// takeoverGrace is how long a connection that is to be replaced may still read
+// what the client has sent. A client that says DISCONNECT and connects again at
+// once is heard in this order only if the reader of the first connection comes
+// before the second. One of which nothing is unread is replaced at once.
 const takeoverGrace = 20 * time.Millisecond
 
 // attach claims the client ID in the cluster and ties the connection to a
@@ -87,7 +88,11 @@ func (b *Broker) adopt(a *attachment) (present bool, err error) {
 
 // replace ends the connection p.conn, and waits for that until the time end.
 func (a *attachment) replace(p placed, end time.Time) error {
-	grace, timeout := time.NewTimer(takeoverGrace), time.NewTimer(time.Until(end))
+	wait := takeoverGrace
+	if p.conn.source.quiet() {
+		wait = 0
+	}
+	grace, timeout := time.NewTimer(wait), time.NewTimer(time.Until(end))
 	defer grace.Stop()
 	defer timeout.Stop()
 	for {
@@ -107,9 +112,9 @@ func (a *attachment) replace(p placed, end time.Time) error {
 // placed is what came of looking for a session.
 type placed struct {
 	client    *client
-	present   bool          // it was here before
-	will      *core.Message // to be published; nil: none
-	discarded *client       // to be ended; nil: none
+	present   bool       // it was here before
+	will      *takenWill // to be published; nil: none
+	discarded *client    // to be ended; nil: none
 
 	conn *conn           // to be closed, and
 	wait <-chan struct{} // waited for, before it is tried again; nil: none

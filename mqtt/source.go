@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -40,6 +41,12 @@ type source struct {
 	err  error              // of the read that brought them
 	hot  bool               // the last read filled its buffer
 	peek *[peekRead]byte    // without raw: the first bytes
+	// waiting says that everything that was read has been handled. It is unset
+	// before a read, so that whoever finds first no bytes unread, and then this
+	// set, knows that there is nothing left to do.
+	waiting atomic.Bool
+	// behind says that the reader has yet to come to what was read ahead of it.
+	behind atomic.Bool
 
 	interval time.Duration  // 1.5 times the keep-alive; 0: none
 	fresh    bool           // a packet has come since the deadline was set
@@ -72,7 +79,9 @@ func (s *source) await(in *packet.Reader) error {
 			return err
 		}
 	} else {
+		s.waiting.Store(true)
 		n, err := s.nc.Read(s.peek[:])
+		s.waiting.Store(false)
 		if n == 0 && err != nil {
 			return err
 		}
@@ -141,6 +150,47 @@ func (s *source) deadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	return nil
+}
+
+// yields is how often quiet lets a reader go on that may be between the
+// system's buffer and its return.
+const yields = 16
+
+// quiet reports whether the client has sent nothing that is not handled yet, as
+// far as this system knows. It may be called at any time. With TLS or frames
+// in between, a read that has emptied the system's buffer is not seen until it
+// returns, so that it is given the time for that.
+func (s *source) quiet() bool {
+	for range yields {
+		if unread(s.nc) || !s.waiting.Load() || s.behind.Load() {
+			return false
+		}
+		if s.raw != nil {
+			return true
+		}
+		runtime.Gosched()
+	}
+	return true
+}
+
+// wrapper is a connection that is carried by another one.
+type wrapper interface{ NetConn() net.Conn }
+
+// unread reports whether bytes, or the end, wait in the system's buffer.
+func unread(nc net.Conn) bool {
+	for w, ok := nc.(wrapper); ok; w, ok = nc.(wrapper) {
+		nc = w.NetConn()
+	}
+	c, ok := nc.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var is bool
+	return raw.Control(func(fd uintptr) { is = tryPeek(fd) }) == nil && is
 }
 
 // interrupt ends a read that waits; it does not block.

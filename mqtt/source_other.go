@@ -9,4 +9,6 @@ const canTry = false
 
 func (s *source) tryRead(uintptr) bool { return false }
 
+func tryPeek(uintptr) bool { return false }
+
 func tryWrite(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }

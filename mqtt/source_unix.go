@@ -15,6 +15,7 @@ const canTry = true
 // tryRead reads what is there into a buffer and keeps it; without any it
 // reports false and keeps none, so that syscall.RawConn.Read waits.
 func (s *source) tryRead(fd uintptr) bool {
+	s.waiting.Store(false)
 	s.take()
 	n, err := syscall.Read(int(fd), *s.buf)
 	for errors.Is(err, syscall.EINTR) {
@@ -23,6 +24,7 @@ func (s *source) tryRead(fd uintptr) bool {
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
 		s.release()
+		s.waiting.Store(true)
 		return false
 	case err != nil:
 		s.n, s.err = 0, os.NewSyscallError("read", err)
@@ -33,6 +35,13 @@ func (s *source) tryRead(fd uintptr) bool {
 	}
 	s.hot = s.n == len(*s.buf)
 	return true
+}
+
+// tryPeek reports whether a read would not wait.
+func tryPeek(fd uintptr) bool {
+	var b [1]byte
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+	return err == nil
 }
 
 // tryWrite writes to a socket without waiting.

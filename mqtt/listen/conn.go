@@ -68,6 +68,9 @@ func closeWrite(c, last net.Conn) error {
 	return errors.ErrUnsupported
 }
 
+// NetConn is the connection under TLS, or under what else is in between.
+func (s *secured) NetConn() net.Conn { return s.last.Conn }
+
 // CertName is the name in the client's certificate, "" when there is none, or
 // when it is not asked for.
 func (s *secured) CertName() string { return s.name }

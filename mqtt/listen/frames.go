@@ -45,6 +45,9 @@ func newFrames(c net.Conn, o frameOptions) *frames {
 	return f
 }
 
+// NetConn is the TCP connection under the frames and TLS.
+func (f *frames) NetConn() net.Conn { return f.last.Conn }
+
 // CertName is as for a connection over TLS alone.
 func (f *frames) CertName() string { return f.name }
 

@@ -14,6 +14,9 @@ type pendingWill struct {
 	due time.Time
 }
 
+// HasWill reports whether there is a will that has not been taken.
+func (s *Session) HasWill() bool { return s.will != nil }
+
 // TakeWill returns the will when it is due, once: the caller publishes it
 // [MQTT-3.1.2-8]. nil means that there is none, or not yet; see NextDue.
 func (s *Session) TakeWill(now time.Time) *core.Message {

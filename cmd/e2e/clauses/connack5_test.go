@@ -109,8 +109,27 @@ func responseInformation(p *play) {
 	}
 }
 
-// smallMaximum: a CONNACK is no larger than the client takes.
+// smallMaximum: a CONNACK is no larger than the client takes. One who takes
+// none that says what he must know gets the refusal, or nothing.
 func smallMaximum(p *play) {
+	for size := range uint32(30) {
+		x := p.ask("z", with(prop32(maximumPacket, size+1)))
+		got, err := x.poll(within)
+		switch {
+		case err != nil && !over(err):
+			p.Fatal(err)
+		case err != nil:
+			if size+1 >= 5 {
+				p.Errorf("a client of %d bytes is not told why it is refused", size+1)
+			}
+			continue
+		case got.typ != connackType, got.size() > int(size+1), got.reason != 0 && got.reason != 0x95:
+			p.Errorf("got %s of %d bytes for a client of %d", got, got.size(), size+1)
+		}
+		if got.reason != 0 {
+			x.closed()
+		}
+	}
 	for _, size := range []uint32{30, 40, 60, 100} {
 		x := p.join("x", with(prop32(maximumPacket, size)))
 		if x.connack.size() > int(size) {
