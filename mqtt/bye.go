@@ -109,6 +109,9 @@ type bye struct {
 	// elsewhere says that the session goes on at another node, so that a will
 	// that waits for the client is not published.
 	elsewhere bool
+	// half says that the client sends no more, but may still read: what is on
+	// its way leaves first.
+	half bool
 }
 
 // close ends the connection; the first call counts. It does not block: the
@@ -123,7 +126,7 @@ func (c *conn) close(b bye) {
 	if cancel := c.login.Load(); cancel != nil {
 		(*cancel)()
 	}
-	if b.why == endLost || b.why == endWrite {
+	if b.why == endWrite || b.why == endLost && !b.half {
 		c.nc.Close()
 		c.out.close()
 		return

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -187,6 +188,23 @@ func TestByeStuck(t *testing.T) {
 		synctest.Wait()
 		p.wantClosed()
 	})
+}
+
+// TestHalfClosed: a client that says that it sends no more is still answered,
+// over TCP.
+func TestHalfClosed(t *testing.T) {
+	f := onTCP(t, Limits{})
+	for range 100 {
+		p := f.open5()
+		p.send(packet.Connect{Version: 5, ClientID: "a", CleanStart: true}, empty(packet.TypePingreq))
+		if err := p.nc.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		p.connack()
+		p.want(empty(packet.TypePingresp))
+		p.wantClosed()
+		p.nc.Close()
+	}
 }
 
 // TestResetIsAvoided: a client that has sent more than we read still gets its

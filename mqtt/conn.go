@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"sync/atomic"
@@ -238,7 +239,7 @@ func (c *conn) end(err error, why count) {
 		c.broker.log.Error("a connection was closed after a panic", "remote", c.nc.RemoteAddr(),
 			"panic", crash.value, "stack", string(crash.stack))
 	}
-	c.close(bye{why: why, code: codeOf(err, why), text: textOf(err, why)})
+	c.close(bye{why: why, code: codeOf(err, why), text: textOf(err, why), half: errors.Is(err, io.EOF)})
 	c.broker.log.Debug("connection closed", "listener", c.listener.opts.ID, "remote", c.nc.RemoteAddr(),
 		"reason", countNames[c.ended.Load()].reason, "error", err)
 }
