@@ -114,8 +114,7 @@ prove: tools ## one slice of the long proofs: SLICE=name; without it, the list o
 	@build/tools/prove . "$(SLICE)"
 
 bench: build ## what messages and connections cost: across three nodes, and on one beside other brokers
-	go run ./bench/cross
-	go run ./bench/single
+	go run ./bench/brokers
 
 demo: build ## three nodes on this machine become one broker; one dies and returns
 	go run ./examples/demo

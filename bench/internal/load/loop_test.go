@@ -49,6 +49,19 @@ func TestLoop(t *testing.T) {
 	}
 }
 
+// TestLoopAway: the subscribers are shared out to the brokers they are given.
+// The second of these two has no publisher, so that half of them get nothing.
+func TestLoopAway(t *testing.T) {
+	first, second := brokertest.Start(t, brokertest.Faults{}), brokertest.Start(t, brokertest.Faults{})
+	o := options(first, 0)
+	o.Clients, o.Grace, o.Away = 4, 100*time.Millisecond, first.Addr()+","+second.Addr()
+	got, err := looping(t, o)
+	want := Tally{Received: 2000, Unique: 2000, Missing: 2000}
+	if err != nil || got.Received.Tally != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestLoopGivesUp: what is lost takes its credit with it until the grace is
 // over, and no longer.
 func TestLoopGivesUp(t *testing.T) {

@@ -32,6 +32,7 @@ const (
 type Options struct {
 	Role       string
 	Addr       string // host:port of the broker
+	Away       string // loop: brokers of its subscribers, in turn, host:port with commas; "": Addr
 	ID         string // begins each client ID
 	Topic      string // publisher n publishes to Topic/n; a subscriber takes Topic/#
 	Run        uint32 // marks the messages of this run
@@ -58,7 +59,7 @@ type Options struct {
 // Args writes the options as arguments of Main.
 func (o Options) Args() []string {
 	return []string{
-		o.Role, "-addr", o.Addr, "-ca", o.CA, "-id", o.ID, "-topic", o.Topic, "-run", fmt.Sprint(o.Run),
+		o.Role, "-addr", o.Addr, "-away", o.Away, "-ca", o.CA, "-id", o.ID, "-topic", o.Topic, "-run", fmt.Sprint(o.Run),
 		"-clients", fmt.Sprint(o.Clients), "-publishers", fmt.Sprint(o.Publishers), "-qos", fmt.Sprint(o.QoS),
 		"-size", fmt.Sprint(o.Size), "-messages", fmt.Sprint(o.Messages), "-rate", fmt.Sprint(o.Rate),
 		"-window", fmt.Sprint(o.Window), "-timeout", o.Timeout.String(), "-grace", o.Grace.String(), fmt.Sprintf("-now=%v", o.Now),
@@ -79,6 +80,7 @@ func parse(args []string, out io.Writer) (Options, error) {
 	f := flag.NewFlagSet("load "+args[0], flag.ContinueOnError)
 	f.SetOutput(out)
 	f.StringVar(&o.Addr, "addr", "127.0.0.1:1883", "`host:port` of the broker")
+	f.StringVar(&o.Away, "away", "", "loop: `host:port,...` of the brokers of its subscribers, in turn; empty: that of -addr")
 	f.StringVar(&o.CA, "ca", "", "hold: `file` of the authority behind the broker's certificate; empty: no TLS")
 	f.StringVar(&o.ID, "id", "load", "beginning of the client IDs")
 	f.StringVar(&o.Topic, "topic", "bench", "publisher n publishes to TOPIC/n, subscribers take TOPIC/#")

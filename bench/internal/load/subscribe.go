@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -72,10 +73,15 @@ func runSubscribers(ctx context.Context, o Options, s signals) (Received, error)
 
 func connectSubscribers(ctx context.Context, o Options, draining *atomic.Bool) ([]*subscriber, error) {
 	var clients []*subscriber
+	addrs := []string{o.Addr}
+	if o.Away != "" {
+		addrs = strings.Split(o.Away, ",")
+	}
 	for i := range o.Clients {
-		c, err := connect(ctx, o.Addr, fmt.Sprintf("%s-s%d", o.ID, i), o.Size)
+		addr := addrs[i%len(addrs)]
+		c, err := connect(ctx, addr, fmt.Sprintf("%s-s%d", o.ID, i), o.Size)
 		if err != nil {
-			return clients, fmt.Errorf("subscriber %d at %s: %w", i, o.Addr, err)
+			return clients, fmt.Errorf("subscriber %d at %s: %w", i, addr, err)
 		}
 		s := &subscriber{client: c, o: o, draining: draining, ledger: newLedger(o.Run, o.Publishers, o.Messages)}
 		filter := o.Topic + "/#"
@@ -86,7 +92,7 @@ func connectSubscribers(ctx context.Context, o Options, draining *atomic.Bool) (
 		}
 		clients = append(clients, s)
 		if err := c.subscribe(filter, o.QoS); err != nil {
-			return clients, fmt.Errorf("subscriber %d at %s: %w", i, o.Addr, err)
+			return clients, fmt.Errorf("subscriber %d at %s: %w", i, addr, err)
 		}
 	}
 	return clients, nil

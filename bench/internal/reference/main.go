@@ -7,14 +7,24 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 )
+
+// Ready is the file that a node of a cluster makes in its directory when it is
+// one with the others.
+const Ready = "ready"
 
 // site is where a broker is to run.
 type site struct {
 	addr, tlsAddr string // host:port; tlsAddr may be empty
 	cert, key     string // PEM files
 	dir           string
+	name          string   // of a node of a cluster; "": it is none
+	cluster       string   // host:port for the other nodes
+	routes        []string // cluster of every node, this one's too
 }
 
 // broker is one that runs in this process until it is stopped.
@@ -31,6 +41,9 @@ var kinds = []struct {
 	{"nats", "github.com/nats-io/nats-server/v2", newNATS},
 	{"mochi", "github.com/mochi-mqtt/server/v2", newMochi},
 }
+
+// Clusters reports whether a broker knows clusters.
+func Clusters(name string) bool { return name == "nats" }
 
 // Kinds returns the brokers that Main knows, with their versions as the build
 // says, "unknown" where it does not.
@@ -76,9 +89,13 @@ func run(ctx context.Context, args []string, said io.Writer) error {
 	f.StringVar(&s.cert, "cert", "", "certificate, a PEM `file`")
 	f.StringVar(&s.key, "key", "", "its key")
 	f.StringVar(&s.dir, "dir", "", "directory for what it keeps")
+	f.StringVar(&s.name, "name", "", "of a node of a cluster; empty for a broker alone")
+	f.StringVar(&s.cluster, "cluster", "", "`host:port` for the other nodes")
+	routes := f.String("routes", "", "`host:port,...` for the nodes of all")
 	if err := f.Parse(args[1:]); err != nil {
 		return err
 	}
+	s.routes = strings.Split(*routes, ",")
 	for _, k := range kinds {
 		if k.name == args[0] {
 			return serve(ctx, s, k.make)
@@ -94,6 +111,11 @@ func serve(ctx context.Context, s site, make func(site) (broker, error)) error {
 	}
 	if err := b.Start(); err != nil {
 		return errors.Join(err, b.Stop())
+	}
+	if s.name != "" {
+		if err := os.WriteFile(filepath.Join(s.dir, Ready), nil, 0o600); err != nil {
+			return errors.Join(err, b.Stop())
+		}
 	}
 	<-ctx.Done()
 	return b.Stop()

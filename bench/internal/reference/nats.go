@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 const startTime = 10 * time.Second
 
 // natsBroker is a NATS server with its MQTT listener, which needs JetStream.
-type natsBroker struct{ s *server.Server }
+type natsBroker struct {
+	s     *server.Server
+	peers int // nodes of the cluster; 0: there is none
+}
 
 var _ broker = (*natsBroker)(nil)
 
@@ -38,11 +42,16 @@ func newNATS(s site) (broker, error) {
 	if o.MQTT.Host, o.MQTT.Port, err = split(at); err != nil {
 		return nil, err
 	}
+	if s.name != "" {
+		if err := s.clustered(o); err != nil {
+			return nil, err
+		}
+	}
 	n, err := server.NewServer(o)
 	if err != nil {
 		return nil, err
 	}
-	return &natsBroker{n}, nil
+	return &natsBroker{n, len(o.Routes)}, nil
 }
 
 func split(addr string) (host string, port int, err error) {
@@ -54,13 +63,41 @@ func split(addr string) (host string, port int, err error) {
 	return host, port, err
 }
 
+// clustered makes it a node of a cluster.
+func (s site) clustered(o *server.Options) (err error) {
+	o.ServerName, o.Cluster.Name = s.name, "bench"
+	if o.Cluster.Host, o.Cluster.Port, err = split(s.cluster); err != nil {
+		return err
+	}
+	for _, r := range s.routes {
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: r})
+	}
+	return nil
+}
+
 // Start implements broker.
 func (n *natsBroker) Start() error {
 	n.s.Start()
 	if !n.s.ReadyForConnections(startTime) {
 		return errors.New("nats does not listen " + fmt.Sprint(startTime) + " after its start")
 	}
+	limit := time.Now().Add(3 * startTime)
+	for n.peers > 0 && !n.one() {
+		if time.Now().After(limit) {
+			return errors.New("nats is no cluster " + fmt.Sprint(3*startTime) + " after its start")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	return nil
+}
+
+// one reports whether the nodes agree on what is stored; their leader alone
+// knows whether all are there.
+func (n *natsBroker) one() bool {
+	if n.s.JetStreamIsLeader() {
+		return len(n.s.JetStreamClusterPeers()) == n.peers
+	}
+	return n.s.JetStreamIsCurrent()
 }
 
 // Stop implements broker.

@@ -30,7 +30,7 @@ type Muster struct {
 	TLS    bool   // with a second listener, for TLS
 
 	dir   string
-	procs []*process
+	procs group
 }
 
 var _ Target = (*Muster)(nil)
@@ -61,7 +61,7 @@ func (m *Muster) Start(ctx context.Context) ([]Node, error) {
 	m.dir = dir
 	nodes, err := m.startAll(ctx)
 	if err != nil {
-		err = fmt.Errorf("%w\n%s", err, m.tails())
+		err = fmt.Errorf("%w\n%s", err, m.procs.tails())
 		return nil, errors.Join(err, m.Stop())
 	}
 	return nodes, nil
@@ -184,22 +184,5 @@ func (m *Muster) running(ctx context.Context, i int) (int, error) {
 
 // Stop ends the nodes, first politely, and removes their files.
 func (m *Muster) Stop() error {
-	for _, p := range m.procs {
-		p.terminate()
-	}
-	var errs []error
-	for _, p := range m.procs {
-		errs = append(errs, p.wait())
-	}
-	m.procs = nil
-	return errors.Join(append(errs, os.RemoveAll(m.dir))...)
-}
-
-// tails are the ends of the logs of all nodes.
-func (m *Muster) tails() string {
-	var b strings.Builder
-	for i, p := range m.procs {
-		fmt.Fprintf(&b, "--- end of the log of node %d\n%s", i+1, p.tail())
-	}
-	return b.String()
+	return errors.Join(m.procs.stop(), os.RemoveAll(m.dir))
 }

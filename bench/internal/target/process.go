@@ -75,6 +75,30 @@ func (p *process) wait() error {
 	return fmt.Errorf("process %d did not stop within %v and was killed", p.cmd.Process.Pid, stopTime)
 }
 
+// group is the processes of the nodes of a cluster.
+type group []*process
+
+// stop ends all of them, first politely.
+func (g group) stop() error {
+	for _, p := range g {
+		p.terminate()
+	}
+	var errs []error
+	for _, p := range g {
+		errs = append(errs, p.wait())
+	}
+	return errors.Join(errs...)
+}
+
+// tails are the ends of the logs of all nodes.
+func (g group) tails() string {
+	var b strings.Builder
+	for i, p := range g {
+		fmt.Fprintf(&b, "--- end of the log of node %d\n%s", i+1, p.tail())
+	}
+	return b.String()
+}
+
 // tail is the end of the log.
 func (p *process) tail() string {
 	text, err := os.ReadFile(p.log)

@@ -36,11 +36,11 @@ func run(ctx context.Context, args []string, std load.Streams) int {
 	}
 	p, err := parse(args, std.Err)
 	if err != nil {
-		fmt.Fprintln(std.Err, "single:", err)
+		fmt.Fprintln(std.Err, "brokers:", err)
 		return 2
 	}
 	if err := bench(ctx, p, known(p), std); err != nil {
-		fmt.Fprintln(std.Err, "single:", err)
+		fmt.Fprintln(std.Err, "brokers:", err)
 		return 1
 	}
 	return 0
@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, std load.Streams) int {
 // parse reads the flags and the names of the cases; explanations go to out.
 func parse(args []string, out io.Writer) (plan, error) {
 	p := plan{grace: time.Second}
-	f := flag.NewFlagSet("single", flag.ContinueOnError)
+	f := flag.NewFlagSet("brokers", flag.ContinueOnError)
 	f.SetOutput(out)
 	f.StringVar(&p.binary, "bin", "bin/muster", "the node")
 	f.IntVar(&p.runs, "runs", 3, "runs of each case; the median counts")
@@ -72,7 +72,7 @@ func parse(args []string, out io.Writer) (plan, error) {
 }
 
 func usage(f *flag.FlagSet) {
-	fmt.Fprintln(f.Output(), "usage: single [flags] [case...]; the cases are")
+	fmt.Fprintln(f.Output(), "usage: brokers [flags] [case...]; the cases are")
 	for _, c := range cases {
 		fmt.Fprintf(f.Output(), "  %-10s %s\n", c.name, c.about)
 	}

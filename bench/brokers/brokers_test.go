@@ -52,7 +52,7 @@ func (f *fake) Stop() error {
 }
 
 func (f *fake) contender(name string) contender {
-	return contender{name, func(bool) (target.Target, error) { return f, nil }}
+	return contender{name, true, func(kase) (target.Target, error) { return f, nil }}
 }
 
 // small is a plan of a moment.
@@ -129,7 +129,7 @@ func TestLossIsSeen(t *testing.T) {
 func TestFailures(t *testing.T) {
 	good := &fake{broker: brokertest.Start(t, brokertest.Faults{})}
 	bad := &fake{broker: brokertest.Start(t, brokertest.Faults{Refuse: true})}
-	absent := contender{"gone", func(bool) (target.Target, error) { return nil, target.ErrAbsent }}
+	absent := contender{"gone", true, func(kase) (target.Target, error) { return nil, target.ErrAbsent }}
 	broken := &fake{fails: errors.New("no such luck\nmore")}
 	p := small(t, "qos1")
 	text, err := said(t, p, good.contender("muster"), bad.contender("b"), absent, broken.contender("c"))
@@ -157,7 +157,7 @@ func TestFailures(t *testing.T) {
 func TestOthers(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	p := small(t, "-brokers", "nats,mochi", "-runs", "1", "qos1", "idle-tls")
+	p := small(t, "-brokers", "nats,mochi", "-runs", "1", "qos1", "idle-tls", "cross-qos0")
 	text, err := said(t, p, known(p)...)
 	if err != nil || strings.Contains(text, "after 0 good runs") {
 		t.Errorf("%v\n%s", err, text)

@@ -78,10 +78,11 @@ func fit(connections int, limit uint64, said io.Writer) int {
 
 // contender is a broker to measure.
 type contender struct {
-	name string
-	// make returns a new one, with TLS or without, and target.ErrAbsent when
-	// this machine does not have it.
-	make func(withTLS bool) (target.Target, error)
+	name  string
+	alone bool // it knows no clusters
+	// make returns a new one, with TLS or without, of one node or several, and
+	// target.ErrAbsent when this machine does not have it.
+	make func(k kase) (target.Target, error)
 }
 
 func brokerNames() []string {
@@ -92,27 +93,30 @@ func brokerNames() []string {
 // known returns the brokers of the plan, in its order.
 func known(p plan) []contender {
 	all := []contender{
-		{"muster", func(withTLS bool) (target.Target, error) {
-			return &target.Muster{Binary: p.binary, Nodes: 1, TLS: withTLS}, nil
+		{"muster", false, func(k kase) (target.Target, error) {
+			return &target.Muster{Binary: p.binary, Nodes: max(k.nodes, 1), TLS: k.tls}, nil
 		}},
-		{"mosquitto", func(withTLS bool) (target.Target, error) {
+		{"mosquitto", true, func(k kase) (target.Target, error) {
 			b, err := target.Mosquitto("mosquitto", "/usr/sbin/mosquitto") // the PATH of users often lacks it
 			if err != nil {
 				return nil, err
 			}
-			b.TLS = withTLS
+			b.TLS = k.tls
 			return b, nil
 		}},
 	}
 	names, versions := reference.Kinds()
 	for i, name := range names {
-		all = append(all, contender{name, func(withTLS bool) (target.Target, error) {
+		all = append(all, contender{name, !reference.Clusters(name), func(k kase) (target.Target, error) {
 			exe, err := os.Executable()
 			if err != nil {
 				return nil, err
 			}
+			if k.nodes > 0 {
+				return target.ReferenceCluster(target.Reference(exe, name, versions[i]), k.nodes), nil
+			}
 			b := target.Reference(exe, name, versions[i])
-			b.TLS = withTLS
+			b.TLS = k.tls
 			return b, nil
 		}})
 	}

@@ -13,6 +13,7 @@ type kase struct {
 	name, about string
 	load        load.Options // what differs between cases; a Loop or a Hold
 	tls         bool
+	nodes       int // of the cluster; 0: one node that is none
 	metrics     []metric
 }
 
@@ -34,6 +35,21 @@ func throughput(goal float64) []metric {
 	}
 }
 
+// across are the metrics of a Loop between nodes: how many come, and how soon,
+// is compared too.
+func across(goal float64) []metric {
+	all := throughput(goal)
+	all[1].Compare = true
+	return all
+}
+
+// latency are the metrics of a Loop whose rate is given.
+func latency() []metric {
+	all := throughput(0)
+	all[5].Compare, all[6].Compare = true, true
+	return all
+}
+
 // idle are the metrics of a Hold, in the order of holdValues.
 func idle(memory, connects float64) []metric {
 	return []metric{
@@ -47,6 +63,12 @@ func idle(memory, connects float64) []metric {
 // pairs are four publishers with a subscriber each.
 func pairs(qos byte, each uint64, credit int) load.Options {
 	return load.Options{Role: load.Loop, QoS: qos, Publishers: 4, Clients: 4, Own: true, Messages: each, Credit: credit, Window: max(credit, 1)}
+}
+
+// apart are four publishers at one node, and a subscriber to all of them at each
+// of two others.
+func apart(qos byte, each uint64, credit int) load.Options {
+	return load.Options{Role: load.Loop, QoS: qos, Publishers: 4, Clients: 2, Messages: each, Credit: credit, Window: max(credit, 1)}
 }
 
 // fan is one publisher with a thousand subscribers.
@@ -79,6 +101,14 @@ var cases = []kase{
 		load: paced(fan(400, 0), 100), metrics: throughput(0)},
 	{name: "idle", about: "connections that do nothing: memory of each, processor time to make them",
 		load: load.Options{Role: load.Hold}, metrics: idle(10, 2)},
+	{name: "cross-qos0", about: "three nodes, QoS 0, 4 publishers at one, a subscriber to all at each of the others, at most 1000 messages of each publisher under way",
+		load: apart(0, 150_000, 1000), nodes: 3, metrics: across(3.4)},
+	{name: "cross-qos1", about: "the same at QoS 1, clean sessions, at most 100 messages under way",
+		load: apart(1, 25_000, 100), nodes: 3, metrics: across(10)},
+	{name: "cross-qos0-5k", about: "three nodes, QoS 0, 5000 messages a second",
+		load: paced(apart(0, 6_250, 0), 5000), nodes: 3, metrics: latency()},
+	{name: "cross-qos1-5k", about: "the same at QoS 1",
+		load: paced(apart(1, 6_250, 100), 5000), nodes: 3, metrics: latency()},
 	{name: "idle-tls", about: "the same over TLS", load: load.Options{Role: load.Hold}, tls: true, metrics: idle(32, 0)},
 }
 

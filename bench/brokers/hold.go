@@ -21,21 +21,22 @@ type held struct {
 }
 
 // hold measures connections that do nothing.
-func (p plan) hold(ctx context.Context, k kase, n target.Node) ([]float64, error) {
+func (p plan) hold(ctx context.Context, k kase, nodes []target.Node) ([]float64, error) {
+	n := nodes[0]
 	h := held{settle: p.settle}
-	before, err := read(n, nil)
+	before, err := read(nodes, nil)
 	if err != nil {
 		return nil, err
 	}
 	if h.before, err = proc.RSS(n.PID); err != nil {
 		return nil, err
 	}
-	w, err := worker.Start(ctx, p.options(k, n))
+	w, err := worker.Start(ctx, p.options(k, nodes))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = w.End() }() // what went wrong was told before
-	connected, err := read(n, w)
+	connected, err := read(nodes, w)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func (p plan) hold(ctx context.Context, k kase, n target.Node) ([]float64, error
 	if err := pause(ctx, p.settle); err != nil {
 		return nil, err
 	}
-	settled, err := target.CPU([]target.Node{n})
+	settled, err := target.CPU(nodes)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-mqtt/muster/bench/internal/load"
@@ -20,6 +22,7 @@ import (
 func (r *report) measureAll(ctx context.Context, p plan, all []contender, said io.Writer) error {
 	var failed error
 	for _, k := range p.cases {
+		all := k.able(all)
 		results := make([]result, len(all))
 		for i, c := range all {
 			results[i] = result{Case: k.name, Broker: c.name, kase: k}
@@ -36,12 +39,23 @@ func (r *report) measureAll(ctx context.Context, p plan, all []contender, said i
 				results[i].add(p.measure(ctx, k, c))
 			}
 		}
+		if len(all) == 0 {
+			continue
+		}
 		if text := results[0].Failed; text != "" {
 			failed = errors.Join(failed, fmt.Errorf("%s: %s: %s", k.name, all[0].name, text))
 		}
 		r.Results = append(r.Results, results...)
 	}
 	return failed
+}
+
+// able are the brokers that can take part in a case.
+func (k kase) able(all []contender) []contender {
+	if k.nodes == 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c contender) bool { return c.alone })
 }
 
 // sample is what one run gave.
@@ -53,7 +67,7 @@ type sample struct {
 
 // measure starts a broker, puts the load of a case on it, and stops it.
 func (p plan) measure(ctx context.Context, k kase, c contender) (s sample) {
-	t, err := c.make(k.tls)
+	t, err := c.make(k)
 	if err != nil {
 		return sample{err: err}
 	}
@@ -70,21 +84,25 @@ func (p plan) measure(ctx context.Context, k kase, c contender) (s sample) {
 	if k.load.Role == load.Hold {
 		run = p.hold
 	}
-	s.values, s.err = run(ctx, k, nodes[0])
+	s.values, s.err = run(ctx, k, nodes)
 	return s
 }
 
 // options completes those of a case.
-func (p plan) options(k kase, n target.Node) load.Options {
-	o := k.load
-	o.Addr, o.Run = n.Addr, rand.Uint32() // a straggler of another run is foreign
+func (p plan) options(k kase, nodes []target.Node) load.Options {
+	o, n := k.load, nodes[0]
+	var away []string
+	for _, n := range nodes[1:] {
+		away = append(away, n.Addr)
+	}
+	o.Addr, o.Away, o.Run = n.Addr, strings.Join(away, ","), rand.Uint32() // a straggler of another run is foreign
 	o.ID, o.Topic = fmt.Sprintf("b%d", o.Run), fmt.Sprintf("bench/%d", o.Run)
 	o.Size, o.Grace, o.Timeout = payload, p.grace, p.timeout
 	scaled := func(n int) int { return max(int(float64(n)*p.scale), 1) }
 	o.Messages = uint64(scaled(int(max(o.Messages, 1))))
 	if k.load.Role == load.Hold {
 		o.Publishers, o.Window, o.Clients = 1, 1, p.connections
-	} else if !o.Own {
+	} else if !o.Own && k.nodes == 0 {
 		o.Clients = scaled(o.Clients)
 	}
 	if k.tls {
@@ -97,8 +115,8 @@ func (p plan) options(k kase, n target.Node) load.Options {
 type meter struct{ broker, load, busy time.Duration }
 
 // read reads now; w may be nil, for nothing.
-func read(n target.Node, w *worker.Worker) (m meter, err error) {
-	if m.broker, err = target.CPU([]target.Node{n}); err != nil {
+func read(nodes []target.Node, w *worker.Worker) (m meter, err error) {
+	if m.broker, err = target.CPU(nodes); err != nil {
 		return m, err
 	}
 	if w != nil {
@@ -122,14 +140,14 @@ func (m meter) others() float64 {
 }
 
 // loop measures messages.
-func (p plan) loop(ctx context.Context, k kase, n target.Node) ([]float64, error) {
-	o := p.options(k, n)
+func (p plan) loop(ctx context.Context, k kase, nodes []target.Node) ([]float64, error) {
+	o := p.options(k, nodes)
 	w, err := worker.Start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = w.End() }() // what went wrong was told before
-	before, err := read(n, w)
+	before, err := read(nodes, w)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +155,7 @@ func (p plan) loop(ctx context.Context, k kase, n target.Node) ([]float64, error
 	if err := errors.Join(w.Tell(), w.Result(&got)); err != nil {
 		return nil, err
 	}
-	after, err := read(n, w)
+	after, err := read(nodes, w)
 	return loopValues(o, got, after.since(before)), err
 }
 
