@@ -81,12 +81,15 @@ func (n *natsBroker) Start() error {
 	if !n.s.ReadyForConnections(startTime) {
 		return errors.New("nats does not listen " + fmt.Sprint(startTime) + " after its start")
 	}
-	limit := time.Now().Add(3 * startTime)
+	limit, look := time.NewTimer(3*startTime), time.NewTicker(50*time.Millisecond)
+	defer limit.Stop()
+	defer look.Stop()
 	for n.peers > 0 && !n.one() {
-		if time.Now().After(limit) {
+		select {
+		case <-look.C:
+		case <-limit.C:
 			return errors.New("nats is no cluster " + fmt.Sprint(3*startTime) + " after its start")
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	return nil
 }
