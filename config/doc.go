@@ -28,7 +28,8 @@ type Config struct {
 	// SessionFsync is session.fsync: 0 is written, below 0 always, above 0 the
 	// time between two syncs.
 	SessionFsync time.Duration
-	Transport    string // transport.type: tcp
+	Transport    string // transport.type: tcp or nats
+	NATS         NATS
 
 	// Warnings are for the operator: older spellings, unknown variables.
 	Warnings []string
@@ -47,8 +48,12 @@ type Node struct {
 	Port      int    // of the cluster, 1 to 65535; 0 means derived from the name
 	Bind      string // IP address, without brackets
 	Role      string // core
-	ProtoDist string // inet_tcp or inet6_tcp
-	PortMap   string // port_mapping: offset
+	ProtoDist string // inet_tcp, inet6_tcp, inet_tls or inet6_tls
+	PortMap   string // port_mapping: offset or epmd
+	// ListenMin and ListenMax are dist_listen_min and dist_listen_max: the
+	// ports that a node takes one of with port_mapping = epmd.
+	ListenMin, ListenMax int
+	SSL                  NodeTLS
 }
 
 // Cluster is the part of the configuration under cluster.

@@ -23,7 +23,7 @@ type key struct {
 const forever = time.Duration(math.MaxInt64)
 
 func keys() []key {
-	return slices.Concat(nodeKeys(), clusterKeys(), strategyKeys(), brokerKeys(), accessKeys(), listenerKeys(), otherKeys())
+	return slices.Concat(nodeKeys(), distKeys(), clusterKeys(), strategyKeys(), brokerKeys(), accessKeys(), listenerKeys(), otherKeys(), transportKeys())
 }
 
 func nodeKeys() []key {
@@ -34,22 +34,11 @@ func nodeKeys() []key {
 		{path: "node.port", optional: true, read: number(func(t target) *int { return &t.c.Node.Port }, 1, 65535)},
 		{path: "node.bind", read: text(func(t target) *string { return &t.c.Node.Bind }, address)},
 		{path: "node.role", read: choice(func(t target) *string { return &t.c.Node.Role }, "core", "replicant")},
-		{path: "node.proto_dist", read: choice(func(t target) *string { return &t.c.Node.ProtoDist }, "inet_tcp inet6_tcp", "inet_tls inet6_tls")},
-		{path: "node.dist_listen_min", read: checked(whole(1, 65535)), idle: whenEpmd},
-		{path: "node.dist_listen_max", read: checked(whole(1, 65535)), idle: whenEpmd},
-		{path: "node.ssl_dist.cacertfile", optional: true, read: checked(words(filled)), idle: whenTLS},
-		{path: "node.ssl_dist.certfile", optional: true, read: checked(words(filled)), idle: whenTLS},
-		{path: "node.ssl_dist.keyfile", optional: true, read: checked(words(filled)), idle: whenTLS},
-		{path: "node.ssl_dist.verify", read: checked(words(verify)), idle: whenTLS},
-		{path: "node.port_mapping", read: choice(func(t target) *string { return &t.c.Node.PortMap }, "offset", "epmd")},
 	}
 }
 
 const (
-	whenEpmd = "counts with node.port_mapping = epmd, which is not built in this version"
-	whenTLS  = "counts with node.proto_dist = inet_tls, which is not built in this version"
-	whenNATS = "counts with transport.type = nats, which is not built in this version"
-	noHTTP   = "is not served in this version: the admin API answers on muster.sock in the data directory"
+	noHTTP = "is not served in this version: the admin API answers on muster.sock in the data directory"
 )
 
 func clusterKeys() []key {
@@ -102,13 +91,6 @@ func brokerKeys() []key {
 
 func otherKeys() []key {
 	return []key{
-		{path: "transport.type", read: choice(func(t target) *string { return &t.c.Transport }, "tcp", "nats")},
-		{path: "transport.nats.url", optional: true, read: checked(listOf(url("nats tls ws wss"))), idle: whenNATS},
-		{path: "transport.nats.credentials", optional: true, read: checked(words(filled)), idle: whenNATS},
-		{path: "transport.nats.tls.cacertfile", optional: true, read: checked(words(filled)), idle: whenNATS},
-		{path: "transport.nats.tls.certfile", optional: true, read: checked(words(filled)), idle: whenNATS},
-		{path: "transport.nats.tls.keyfile", optional: true, read: checked(words(filled)), idle: whenNATS},
-		{path: "transport.nats.tls.verify", read: checked(words(verify)), idle: whenNATS},
 		{path: "session.fsync", read: fsync},
 		{path: "session.replicas", read: replicas},
 		{path: "dashboard.listeners.http.bind", read: checked(words(hostPort)), idle: noHTTP},

@@ -137,6 +137,8 @@ func (l *loader) across(c *Config) {
 	if c.MQTT.MaxQueueBytes < c.MQTT.MaxPacketSize {
 		l.fail(fmt.Errorf("mqtt.max_queue_bytes is %d, expected at least mqtt.max_packet_size, %d", c.MQTT.MaxQueueBytes, c.MQTT.MaxPacketSize))
 	}
+	l.transport(c)
+	l.dist(c)
 	etcd, _ := c.settings["etcd"].(map[string]any)
 	if servers, _ := etcd["server"].([]string); slices.Contains(c.Cluster.Strategies, "etcd") && len(servers) == 0 {
 		l.fail(errors.New("cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd"))
@@ -149,7 +151,7 @@ func (l *loader) plugins(c *Config) {
 	for _, name := range c.Cluster.Strategies {
 		var subtree any = c.settings[name]
 		switch {
-		case name == manual:
+		case name == manual, name == viaTransport:
 			continue
 		case name == static:
 			subtree = map[string]any{"seeds": c.Cluster.Seeds}

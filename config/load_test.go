@@ -58,7 +58,7 @@ func TestConfigDir(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	c, err := loadText(t, `
-		node { name = n1@10.0.0.1, port = 4400, bind = "[::1]", proto_dist = INET6_TCP, cookie = "file:///c" }
+		node { name = "n1@fd00::1", port = 4400, bind = "[::1]", proto_dist = INET6_TCP, cookie = "file:///c" }
 		cluster {
 			discovery = [Static, consul], static.seeds = n1@h:4370, n2@h, h.x:3
 			consul { addr = "http://u:p@x", retries = 3, tls { Token = t, on = true }, list = [{password = x}, 1.50] }
@@ -73,7 +73,7 @@ func TestValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := wantDefaults()
-	want.Node.Name, want.Node.Port, want.Node.Bind, want.Node.ProtoDist, want.Node.Cookie = "n1@10.0.0.1", 4400, "::1", "inet6_tcp", "file:///c"
+	want.Node.Name, want.Node.Port, want.Node.Bind, want.Node.ProtoDist, want.Node.Cookie = "n1@fd00::1", 4400, "::1", "inet6_tcp", "file:///c"
 	cl := &want.Cluster
 	cl.Strategies, cl.Seeds, cl.BootstrapExpect = []string{"static", "consul"}, []string{"n1@h:4370", "n2@h", "h.x:3"}, 3
 	cl.FormAfter, cl.Autoclean, cl.Join, cl.PluginsDir = 250*time.Millisecond, 0, []string{"a@h", "b@h"}, "/p"
@@ -177,9 +177,9 @@ func TestErrors(t *testing.T) {
 
 func TestNotBuilt(t *testing.T) {
 	for _, in := range []string{
-		"cluster.discovery_strategy = singleton", "cluster.discovery = [static, Transport]", "cluster.autoheal = off", "cluster.partition_policy = pause_minority",
-		"authorization.sources = [{type = file}]", "authorization.deny_action = disconnect", "session.replicas = 1", "publish.ack = replicated", "transport.type = nats",
-		"node.role = replicant", "node.port_mapping = epmd", "node.proto_dist = inet_tls", "cluster.proto_dist = inet6_tls",
+		"cluster.discovery_strategy = singleton", "cluster.discovery = [static, Singleton]", "cluster.autoheal = off", "cluster.partition_policy = pause_minority",
+		"authorization.sources = [{type = file}]", "authorization.deny_action = disconnect", "session.replicas = 1", "publish.ack = replicated",
+		"node.role = replicant",
 		"listeners.tcp.default.ssl_options {}", "listeners.tcp.default.access_rules = [deny all]",
 		"authentication = [{}]", "authentication.mechanism = password_based", "listeners.ssl.default.peer_cert_as_username = dn", "dns.bind = 127.0.0.1:8600",
 	} {
@@ -188,8 +188,6 @@ func TestNotBuilt(t *testing.T) {
 			t.Errorf("%s: %v", in, err)
 		}
 	}
-	_, err := Load(Options{Environ: []string{"WITH_EPMD=1"}})
-	checkErrors(t, err, "environment WITH_EPMD: node.port_mapping: epmd: not built in this version")
 }
 
 func TestErrorsAreBounded(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 // wantDefaults is CONTRACT.md section 3 as Go.
 func wantDefaults() *Config {
 	return &Config{
-		Node: Node{DataDir: "data", Bind: "0.0.0.0", Role: "core", ProtoDist: "inet_tcp", PortMap: "offset"},
+		Node: Node{DataDir: "data", Bind: "0.0.0.0", Role: "core", ProtoDist: "inet_tcp", PortMap: "offset",
+			ListenMin: 6369, ListenMax: 7369, SSL: NodeTLS{VerifyPeer: true}},
 		Cluster: Cluster{
 			Name: "mustercl", Datacenter: "dc1", Strategies: []string{"manual"}, Seeds: []string{}, Join: []string{},
 			FormAfter: 15 * time.Second, Autoclean: 24 * time.Hour, Autoheal: true, PartitionPolicy: "serve",
@@ -29,7 +30,7 @@ func wantDefaults() *Config {
 		},
 		Retainer:   Retainer{MaxMessages: 1e6, MaxBytes: 512 << 20},
 		Log:        Log{Level: "info", Format: "text"},
-		PublishAck: "accepted", SubscribeVisibility: "cluster", SessionStore: "local", Transport: "tcp",
+		PublishAck: "accepted", SubscribeVisibility: "cluster", SessionStore: "local", Transport: "tcp", NATS: NATS{VerifyPeer: true},
 	}
 }
 

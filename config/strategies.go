@@ -21,7 +21,7 @@ const (
 var shipped = []string{static, "mcast", "dns", "etcd", "k8s"}
 
 // unbuiltStrategies are refused by name.
-const unbuiltStrategies = "transport singleton"
+const unbuiltStrategies = "singleton"
 
 // strategyKeys are those of the shipped strategies. Their values go to the
 // plugin in the normal form of Cluster.PluginConfig.
@@ -74,6 +74,10 @@ func k8sKeys() []key {
 		{path: "cluster.k8s.address_type", read: given(oneOf("ip dns hostname"))},
 		{path: "cluster.k8s.suffix", read: given(words(domain))},
 		{path: "cluster.k8s.app_name", optional: true, read: given(words(label))},
+		{path: "cluster.k8s.selector", optional: true, read: given(words(filled))},
+		{path: "cluster.k8s.port_name", read: given(words(label))},
+		{path: "cluster.k8s.tokenfile", optional: true, read: given(words(filled))},
+		{path: "cluster.k8s.cacertfile", optional: true, read: given(words(filled))},
 	}
 }
 
@@ -135,7 +139,7 @@ func strategy(s string) error {
 		return fmt.Errorf("%s: %w", s, ErrNotBuilt)
 	case s == "" || len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return !ok(r) }):
 		return fmt.Errorf("found %s, expected the name of a strategy", short(s))
-	case s == manual || slices.Contains(shipped, s):
+	case ours(s):
 		return nil
 	}
 	if newSchema().at("cluster").child(s) != nil {
@@ -144,4 +148,6 @@ func strategy(s string) error {
 	return nil
 }
 
-func ours(strategy string) bool { return strategy == manual || slices.Contains(shipped, strategy) }
+func ours(strategy string) bool {
+	return strategy == manual || strategy == viaTransport || slices.Contains(shipped, strategy)
+}

@@ -24,7 +24,9 @@ func TestStrategySubtrees(t *testing.T) {
 		{"etcd", "cluster.etcd { server = http://h1:2379,https://h2:2379, node_ttl = 1m30s, username = u, password = p, ssl_options { enable = true, verify = verify_none, cacertfile = etc/ca.pem } }",
 			`{"node_ttl":"1m30s","password":"p","prefix":"mustercl","server":["http://h1:2379","https://h2:2379"],"ssl":{"cacertfile":"etc/ca.pem","enable":true,"verify":"none"},"username":"u"}`},
 		{"k8s", "cluster.K8s { apiserver = http://10.1.1.1:8080, service_name = emqx, namespace = default, address_type = DNS, app_name = emqx }",
-			`{"address_type":"dns","apiserver":"http://10.1.1.1:8080","app_name":"emqx","namespace":"default","service_name":"emqx","suffix":"pod.local"}`},
+			`{"address_type":"dns","apiserver":"http://10.1.1.1:8080","app_name":"emqx","namespace":"default","port_name":"cluster","service_name":"emqx","suffix":"pod.local"}`},
+		{"k8s", "cluster.k8s { selector = \"app in (a,b)\", port_name = mesh, tokenfile = /t/token, cacertfile = /t/ca.crt, apiserver = \"https://[fd00::1]/k8s\" }",
+			`{"address_type":"ip","apiserver":"https://[fd00::1]/k8s","cacertfile":"/t/ca.crt","port_name":"mesh","selector":"app in (a,b)","service_name":"muster","suffix":"pod.local","tokenfile":"/t/token"}`},
 	} {
 		conf, err := loadText(t, "cluster.discovery = "+strings.ToUpper(c.strategy)+"\n"+c.in)
 		if err != nil {
@@ -68,6 +70,9 @@ func TestStrategyErrors(t *testing.T) {
 		{"cluster.etcd.ssl.verify = maybe", `m.conf:1:27: cluster.etcd.ssl.verify: found "maybe", expected peer or none`},
 		{"cluster.etcd.sever = x", `m.conf:1:1: unknown key cluster.etcd.sever, did you mean cluster.etcd.server?`},
 		{"cluster.discovery_strategy = etcd", `cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd`},
+		{"transport.type = nats", `transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats`},
+		{"cluster.discovery_strategy = [static, Transport]", `cluster.discovery_strategy names transport, which counts with transport.type = nats only`},
+		{"transport.nats.tls.keyfile = k", `transport.nats.tls has one of certfile and keyfile, expected both or none`},
 		{"cluster.k8s.address_type = pod", `m.conf:1:28: cluster.k8s.address_type: found "pod", expected one of ip, dns, hostname`},
 		{"cluster.k8s.apiserver = []", `m.conf:1:25: cluster.k8s.apiserver: found a list, expected text`},
 		{"node.dist_listen_min = 0", `m.conf:1:24: node.dist_listen_min: found "0", expected a whole number from 1 to 65535`},
@@ -85,13 +90,13 @@ func TestStrategyErrors(t *testing.T) {
 }
 
 func TestIdleKeysWarn(t *testing.T) {
-	c, err := loadText(t, "node.dist_listen_min = 6370\ndashboard { listeners.http.bind = 18083, token = t }\nnode.ssl_dist.certfile = x\ntransport.nats.url = nats://h\nlog.level = WARNING")
+	c, err := loadText(t, "dashboard { listeners.http.bind = 18083, token = t }\ntransport.nats.url = nats://h\nlog.level = WARNING")
 	if err != nil || c.Log.Level != "warn" {
 		t.Fatal(err, c)
 	}
 	all := strings.Join(c.Warnings, "\n")
-	for _, want := range []string{"node.dist_listen_min counts with node.port_mapping = epmd", "dashboard.listeners.http.bind is not served", "dashboard.token is not",
-		"node.ssl_dist.certfile counts with node.proto_dist = inet_tls", "transport.nats.url counts with transport.type = nats"} {
+	for _, want := range []string{"dashboard.listeners.http.bind is not served", "dashboard.token is not",
+		"transport.nats.url counts with transport.type = nats"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in\n%s", want, all)
 		}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 // bin is where TestMain has built the programs.
@@ -29,13 +30,9 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	for out, pkg := range map[string]string{"muster": "../muster", "plugins/muster-discovery-static": "../../plugins/static"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, out), ".")
-		build.Dir = pkg
-		if text, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", pkg, err, text)
-			return 1
-		}
+	if _, err := kit.Build(dir, "static"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	return m.Run()
 }
@@ -56,26 +53,11 @@ type node struct {
 	log   *os.File
 }
 
-// ports returns n ports of loopback that are free now.
-func ports(t *testing.T, n int) []int {
-	t.Helper()
-	var out []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
-	}
-	return out
-}
-
 // newNodes makes n nodes with each other as static seeds; extra is added to
 // the configuration of each.
 func newNodes(t *testing.T, n int, extra string) []*node {
 	t.Helper()
-	free := ports(t, 2*n)
+	free := kit.Ports(t, 2*n)
 	var seeds []string
 	for i := range n {
 		seeds = append(seeds, fmt.Sprintf("n%d@127.0.0.1:%d", i+1, free[i]))

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 // Two nodes that name each other and have different cookies: neither lets the
@@ -53,7 +55,7 @@ func TestJoinToSomethingElse(t *testing.T) {
 		to    string
 		words []string
 	}{
-		{fmt.Sprint("127.0.0.1:", ports(t, 1)[0]), []string{"refused the connection", "is the node running"}},
+		{fmt.Sprint("127.0.0.1:", kit.Ports(t, 1)[0]), []string{"refused the connection", "is the node running"}},
 		{greets, []string{greets, "not as a node of muster", "cluster port"}},
 		{answering(t, ""), []string{"not as a node of muster", "cluster port"}},
 		{fmt.Sprint("127.0.0.1:", taken(t)), []string{"did not answer in time"}},

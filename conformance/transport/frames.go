@@ -30,6 +30,25 @@ func addresses(r *rig) {
 	}
 }
 
+func binding(r *rig) {
+	ts := r.transports(3)
+	seen := map[string]bool{}
+	for _, to := range ts[1:] {
+		a, b := r.connect(ts[0], to)
+		dialled, accepted := a.Info(), b.Info()
+		if dialled.Encrypted != accepted.Encrypted {
+			r.Errorf("one end says that the link is encrypted, the other that it is not: %+v and %+v", dialled, accepted)
+		}
+		if !bytes.Equal(dialled.Exporter, accepted.Exporter) {
+			r.Errorf("the two ends have different exporters: %x and %x", dialled.Exporter, accepted.Exporter)
+		}
+		if key := string(dialled.Exporter); key != "" && seen[key] {
+			r.Errorf("two links have one exporter, %x", key)
+		}
+		seen[string(dialled.Exporter)] = true
+	}
+}
+
 func framesIntact(r *rig) {
 	a, b := r.pair()
 	const max = transport.MaxFrame

@@ -41,6 +41,16 @@ type mutant struct {
 
 var mutants = map[string]mutant{
 	"none": {},
+	"each end has an exporter of its own": {
+		fails: []string{"binding"},
+		link: func(l transport.Link) transport.Link {
+			return &bound{Link: l, exporter: []byte(l.Info().Local)}
+		},
+	},
+	"all links have one exporter": {
+		fails: []string{"binding"},
+		link:  func(l transport.Link) transport.Link { return &bound{Link: l, exporter: []byte("x")} },
+	},
 	"flips a bit in long frames": {
 		fails: []string{"frames-intact"},
 		link:  func(l transport.Link) transport.Link { return &flipping{l} },
@@ -97,6 +107,17 @@ var mutants = map[string]mutant{
 		fails:     []string{"no-goroutine-left"},
 		transport: func(t transport.Transport) transport.Transport { return &leaking{t} },
 	},
+}
+
+type bound struct {
+	transport.Link
+	exporter []byte
+}
+
+func (l *bound) Info() transport.Info {
+	i := l.Link.Info()
+	i.Exporter = l.exporter
+	return i
 }
 
 type flipping struct{ transport.Link }

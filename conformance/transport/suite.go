@@ -1,8 +1,25 @@
 // Package transport checks that an implementation of transport.Transport
-// keeps the contract. An author calls Run from one test and gives it a
-// Harness. Nothing is retried into passing, and a correct transport passes
-// however slow the machine: waits end by what happens, and the time limits
-// are for those that would never end.
+// keeps the contract. It needs nothing of muster but this module and that of
+// the contract, so that the author of a transport runs it from a test of their
+// own:
+//
+//	func TestContract(t *testing.T) {
+//		suite.Run(t, suite.Harness{
+//			New: func(t testing.TB, n int) []transport.Transport { ... },
+//			Refused: func(t testing.TB) string { ... },
+//			Reliable: true, Ordered: true,
+//		})
+//	}
+//
+// Only New is needed. A case for what the Harness does not promise or cannot
+// show is skipped and says which promise goes unchecked; fill in the rest until
+// none is. Run the test with -race, and -count=20 once: most faults of a
+// transport are races. Cases lists the promises one by one.
+//
+// Nothing is retried into passing, and a correct transport passes however slow
+// the machine: waits end by what happens, and the time limits are for those
+// that would never end. That the suite finds the faults that it is for is
+// shown by broken transports in its own tests.
 package transport
 
 import (
@@ -102,6 +119,7 @@ func (h Harness) lacks() []lack {
 func Cases() []Case {
 	return []Case{
 		{"addresses", "A link names its two ends, and Info never changes.", 0, addresses},
+		{"binding", "Both ends of a link agree whether it is encrypted, and on an exporter that no other link has.", 0, binding},
 		{"frames-intact", "Frames of 0 bytes to MaxFrame arrive unchanged, both ways.", 0, framesIntact},
 		{"order", "Frames arrive once each and in order, sent singly or together.", needReliable | needOrdered, order},
 		{"send-too-long", "A frame beyond MaxFrame is refused and ends the link on both sides.", 0, sendTooLong},

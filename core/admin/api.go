@@ -47,6 +47,9 @@ type Options struct {
 	Plugins     func() []Plugin     // nil: none
 	Strategies  Strategies          // nil: none
 	Counters    func() []core.Count // nil: none
+	// Certificate tells when the certificate for other nodes ends, the zero time
+	// without one, and why they will refuse it; nil: there is none.
+	Certificate func() (ends time.Time, problem string)
 	// Unready tells why a node in a cluster is not ready yet; "" means it is,
 	// and so does nil.
 	Unready func() string

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/muster-mqtt/muster/core"
@@ -152,6 +153,21 @@ func TestUnformed(t *testing.T) {
 	checkCalls(t, newHandler(t, o), []callCase{
 		{"GET", "/health/ready", "", 503, `{"status":"unready","reason":"the routes of n2@h are still on their way"}`},
 	})
+}
+
+// The answering node's certificate for other nodes is told where there is one.
+func TestCertificate(t *testing.T) {
+	o := options(&fakeNode{}, &bytes.Buffer{})
+	ends, problem := time.Time{}, ""
+	o.Certificate = func() (time.Time, string) { return ends, problem }
+	h := newHandler(t, o)
+	const without = `{"node":"n1@h","cluster":"mustercl","formed":false,"claimed":false,"running_nodes":[],"stopped_nodes":[]}`
+	checkCalls(t, h, []callCase{{"GET", "/v1/cluster", "", 200, without}})
+	ends = time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
+	with := strings.TrimSuffix(without, "}") + `,"certificate_ends":"2027-01-02T02:04:05Z"`
+	checkCalls(t, h, []callCase{{"GET", "/v1/cluster", "", 200, with + "}"}})
+	problem = "it names another host"
+	checkCalls(t, h, []callCase{{"GET", "/v1/cluster", "", 200, with + `,"certificate_problem":"it names another host"}`}})
 }
 
 func TestSortNodes(t *testing.T) {

@@ -91,6 +91,10 @@ func (c *Client) Cluster(ctx context.Context) (out Cluster, err error) {
 	return out, c.get(ctx, "/v1/cluster", &out)
 }
 
+// Ready asks whether the node is in a cluster and has its routes; a
+// RefusedError says why it is not ready.
+func (c *Client) Ready(ctx context.Context) error { return c.get(ctx, "/health/ready", &health{}) }
+
 // Members asks for all members, sorted by name.
 func (c *Client) Members(ctx context.Context) (out Members, err error) {
 	return out, c.get(ctx, "/v1/members", &out)

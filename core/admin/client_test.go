@@ -100,6 +100,21 @@ func TestClientRefused(t *testing.T) {
 	}
 }
 
+func TestClientReady(t *testing.T) {
+	o, why := options(threeNodes(), &bytes.Buffer{}), ""
+	o.Unready = func() string { return why }
+	dir, _ := serve(t, newHandler(t, o))
+	c := newClient(t, filepath.Join(dir, SocketName))
+	if err := c.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	why = "routes are on their way"
+	var refused *RefusedError
+	if err := c.Ready(t.Context()); !errors.As(err, &refused) || refused.Text != why {
+		t.Errorf("not ready: %v", err)
+	}
+}
+
 // TestClientStop checks that Stop returns when the node is gone, not before,
 // and gets its answer even from one that ends at once.
 func TestClientStop(t *testing.T) {

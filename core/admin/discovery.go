@@ -11,8 +11,9 @@ import (
 // Strategies shows and steers the discovery strategies of the node. Its
 // methods may be called concurrently; an error says why in one line.
 type Strategies interface {
-	// List returns what each strategy is and last said.
-	List() []Strategy
+	// List returns what each strategy is now and last said. It may ask the
+	// plugins, for some seconds at most.
+	List(ctx context.Context) []Strategy
 	// Test asks a strategy once more, without any effect on the node.
 	Test(ctx context.Context, strategy string) (DiscoveryTest, error)
 	// Switch starts the plugin of a strategy at once, or ends it until it is
@@ -81,19 +82,19 @@ func (a *api) discoveryRoutes(get func(string, http.HandlerFunc, ...string), pos
 	post("/v1/discovery/unclaim", a.unclaim)
 }
 
-func (a *api) discovery(w http.ResponseWriter, _ *http.Request) {
+func (a *api) discovery(w http.ResponseWriter, r *http.Request) {
 	out := Discovery{Strategies: []Strategy{}}
 	if a.Strategies != nil {
-		out.Strategies = append(out.Strategies, a.Strategies.List()...)
+		out.Strategies = append(out.Strategies, a.Strategies.List(r.Context())...)
 	}
 	slices.SortStableFunc(out.Strategies, func(x, y Strategy) int { return cmp.Compare(x.Name, y.Name) })
 	reply(w, out)
 }
 
 // knows reports whether there is a strategy of that name, and answers if not.
-func (a *api) knows(w http.ResponseWriter, name string) bool {
+func (a *api) knows(w http.ResponseWriter, r *http.Request, name string) bool {
 	if a.Strategies != nil {
-		for _, s := range a.Strategies.List() {
+		for _, s := range a.Strategies.List(r.Context()) {
 			if s.Name == name {
 				return true
 			}
@@ -105,7 +106,7 @@ func (a *api) knows(w http.ResponseWriter, name string) bool {
 
 func (a *api) testDiscovery(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("strategy")
-	if !read(w, r, &struct{}{}) || !a.knows(w, name) {
+	if !read(w, r, &struct{}{}) || !a.knows(w, r, name) {
 		return
 	}
 	out, err := a.Strategies.Test(r.Context(), name)
@@ -121,7 +122,7 @@ func (a *api) testDiscovery(w http.ResponseWriter, r *http.Request) {
 
 func (a *api) switchDiscovery(w http.ResponseWriter, r *http.Request, on bool) {
 	name := r.PathValue("strategy")
-	if !read(w, r, &struct{}{}) || !a.knows(w, name) {
+	if !read(w, r, &struct{}{}) || !a.knows(w, r, name) {
 		return
 	}
 	if err := a.Strategies.Switch(name, on); err != nil {

@@ -13,7 +13,7 @@ type fakeStrategies struct{ asked []string }
 
 var _ Strategies = (*fakeStrategies)(nil)
 
-func (f *fakeStrategies) List() []Strategy {
+func (f *fakeStrategies) List(context.Context) []Strategy {
 	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	return []Strategy{
 		{Name: "etcd", State: "ready", Capabilities: []string{"watch", "claim"}, Backend: "down", Registration: "lost",

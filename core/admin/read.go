@@ -20,6 +20,13 @@ func (a *api) status() Cluster {
 		out.UID, out.Claimed, out.Founded = &c.UID, c.Claimed, stampTime(c.Founded)
 	}
 	out.Running, out.Stopped = sortNodes(a.Viewer.Members())
+	if a.Certificate == nil {
+		return out
+	}
+	if ends, problem := a.Certificate(); !ends.IsZero() {
+		ends = ends.UTC()
+		out.CertificateEnds, out.CertificateProblem = &ends, problem
+	}
 	return out
 }
 

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,8 +67,14 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, out a
 // decode reads an answer; one that is not ours is told as such.
 func (c *Client) decode(resp *http.Response, raw []byte, out any) error {
 	if resp.StatusCode/100 != 2 {
-		var f failure
-		if json.Unmarshal(raw, &f) != nil || f.Error == "" {
+		var f struct {
+			failure
+			Reason string `json:"reason"` // of a health check
+		}
+		if json.Unmarshal(raw, &f) != nil {
+			f.Error, f.Reason = "", ""
+		}
+		if f.Error = cmp.Or(f.Error, f.Reason); f.Error == "" {
 			f.Error = fmt.Sprintf("%s answers %s: is it a node of ours?", c.at, resp.Status)
 		}
 		return &RefusedError{Status: resp.StatusCode, Text: f.Error}

@@ -17,6 +17,11 @@ type Cluster struct {
 	Founded *time.Time    `json:"founded,omitempty"` // cluster time
 	Running []core.NodeID `json:"running_nodes"`     // sorted
 	Stopped []core.NodeID `json:"stopped_nodes"`     // stopped or failed, not yet forgotten; sorted
+	// CertificateEnds and CertificateProblem are of the answering node's
+	// certificate for other nodes; absent without TLS between nodes, and without
+	// a reason for which they will refuse it.
+	CertificateEnds    *time.Time `json:"certificate_ends,omitempty"`
+	CertificateProblem string     `json:"certificate_problem,omitempty"`
 }
 
 // Member is one node of GET /v1/members, as the answering node sees it.

@@ -1,6 +1,8 @@
-// Package autocluster decides how a node finds or founds its cluster: what is
-// known of other nodes and the time go in, one Decision comes out. It holds
-// the order of PLUGINS.md, "Forming a cluster", and the pace at which
-// candidates are probed and strategies asked. It is pure: it dials nobody,
-// remembers nothing and reads no clock.
+// Package autocluster decides how a node finds or founds its cluster. Decide
+// is the order of PLUGINS.md, "Forming a cluster": what is known of other
+// nodes and the time go in, one Decision comes out. Search remembers what is
+// known, and paces the probes, joins and claims; Polls paces the strategies;
+// Standing and Resolve say which cluster two nodes are in once they meet. All
+// of it is pure: it dials nobody and reads no clock, so core/node runs it for
+// real and sim on virtual time.
 package autocluster

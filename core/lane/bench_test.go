@@ -10,7 +10,7 @@ func BenchmarkLane(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(64)
 	for i := 0; b.Loop(); i++ {
-		s.Append(msg, 1)
+		s.Append(Item{Body: msg, QoS: 1})
 		if i%4096 == 4095 {
 			drain(b, s)
 		}
@@ -23,7 +23,7 @@ func BenchmarkLaneSingly(b *testing.B) {
 	msg := make([]byte, 64)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Append(msg, 1)
+		s.Append(Item{Body: msg, QoS: 1})
 		drain(b, s)
 	}
 }

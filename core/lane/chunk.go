@@ -1,10 +1,6 @@
 package lane
 
-import (
-	"math/bits"
-
-	"github.com/muster-mqtt/muster/core"
-)
+import "math/bits"
 
 // maxFree is how many empty buffers a lane keeps for reuse; the others are
 // left to the collector.
@@ -21,6 +17,9 @@ type chunk struct {
 
 	taken, takenBytes int // sent on the current link
 
+	long *long  // that the only message refers to; nil for most
+	late []Late // while it has no sequence: places and tokens
+
 	freed bool // acknowledged while its batch was held
 }
 
@@ -28,17 +27,25 @@ func (c *chunk) fits(n int) bool { return n <= cap(c.body)-len(c.body) }
 
 func (c *chunk) lastSeq() uint64 { return c.first + uint64(c.count) - 1 }
 
-func (c *chunk) add(msg []byte, qos core.QoS) {
+func (c *chunk) add(it *Item) {
 	if c.count%64 == 0 {
 		c.marks = append(c.marks, 0)
 	}
-	if qos > 0 {
+	if it.QoS > 0 {
 		c.marks[c.count/64] |= 1 << (c.count % 64)
 	} else {
-		c.qos0 += len(msg)
+		c.qos0 += it.size()
 	}
-	c.body = append(c.body, msg...)
+	c.body = append(c.body, it.Body...)
 	c.count++
+}
+
+// size is what the chunk counts against the bounds.
+func (c *chunk) size() int {
+	if c.long != nil {
+		return len(c.body) + len(c.long.body)
+	}
+	return len(c.body)
 }
 
 // take returns what has been added since the last take.
@@ -51,14 +58,16 @@ func (c *chunk) take() Batch {
 	return b
 }
 
-func (c *chunk) rewind() { c.taken, c.takenBytes = 0, 0 }
-
-// countKept counts the messages of QoS 1 and up after the sequence acked.
-func (c *chunk) countKept(acked uint64) int {
-	skip := 0
-	if acked >= c.first {
-		skip = int(acked - c.first + 1)
+func (c *chunk) rewind() {
+	c.taken, c.takenBytes = 0, 0
+	if c.long != nil {
+		c.long.sent = 0
 	}
+}
+
+// countKept counts the messages of QoS 1 and up but for the first skip, and
+// those of QoS 0.
+func (c *chunk) countKept(skip int) (kept, loose int) {
 	n := 0
 	for i, w := range c.marks {
 		switch from := skip - i*64; {
@@ -69,7 +78,15 @@ func (c *chunk) countKept(acked uint64) int {
 		}
 		n += bits.OnesCount64(w)
 	}
-	return n
+	return n, c.count - skip - n
+}
+
+// skip is how many leading messages have a sequence up to acked.
+func (c *chunk) skip(acked uint64) int {
+	if acked < c.first {
+		return 0
+	}
+	return int(acked - c.first + 1)
 }
 
 // store recycles chunks, and keeps the one whose batch the writer may still
@@ -99,7 +116,7 @@ func (s *store) put(c *chunk) {
 		c.freed = true
 		return
 	}
-	if cap(c.body) != s.size || len(s.free) == maxFree {
+	if cap(c.body) != s.size || c.long != nil || len(s.free) == maxFree {
 		return
 	}
 	*c = chunk{body: c.body[:0], marks: c.marks[:0]}

@@ -11,12 +11,12 @@ import (
 
 func TestBatchesGrowWithTheLoad(t *testing.T) {
 	s := NewSender(Options{BatchBytes: 40})
-	s.Append(message(1, 0), 1)
+	s.Append(Item{Body: message(1, 0), QoS: 1})
 	if b, ok := s.Next(); !ok || b.First != 1 || b.Count != 1 {
 		t.Fatalf("first batch %+v %v", b, ok)
 	}
 	for n := uint64(2); n <= 6; n++ {
-		s.Append(message(n, 0), 1)
+		s.Append(Item{Body: message(n, 0), QoS: 1})
 	}
 	for _, want := range []Batch{{First: 2, Count: 2}, {First: 4, Count: 3}} {
 		if b, ok := s.Next(); !ok || b.First != want.First || b.Count != want.Count {
@@ -32,7 +32,7 @@ func TestRoom(t *testing.T) {
 	fill := func(qos core.QoS, n int) *Sender {
 		s := NewSender(Options{MaxBytes: 1000, QoS0Bytes: 200, BatchBytes: 100})
 		for range n {
-			s.Append(message(0, 38), qos) // 50 bytes
+			s.Append(Item{Body: message(0, 38), QoS: qos}) // 50 bytes
 		}
 		return s
 	}
@@ -63,7 +63,7 @@ func TestRoom(t *testing.T) {
 
 func TestImpossibleAcknowledgements(t *testing.T) {
 	s := NewSender(Options{})
-	s.Append(message(1, 0), 1)
+	s.Append(Item{Body: message(1, 0), QoS: 1})
 	if err := s.Ack(1); !errors.Is(err, ErrSequence) {
 		t.Errorf("ack of an unsent message: %v", err)
 	}
@@ -89,13 +89,13 @@ func TestImpossibleAcknowledgements(t *testing.T) {
 // was; its acknowledgement then comes on the new link.
 func TestAckOfWhatTheOldLinkBrought(t *testing.T) {
 	s := NewSender(Options{})
-	s.Append(message(1, 0), 1)
-	s.Append(message(2, 0), 1)
+	s.Append(Item{Body: message(1, 0), QoS: 1})
+	s.Append(Item{Body: message(2, 0), QoS: 1})
 	s.Next()
 	if err := errors.Join(s.Resume(0), s.Ack(2)); err != nil {
 		t.Fatal(err)
 	}
-	s.Append(message(3, 0), 1)
+	s.Append(Item{Body: message(3, 0), QoS: 1})
 	if b, ok := s.Next(); !ok || b.First != 3 {
 		t.Fatalf("next batch %+v %v", b, ok)
 	}
@@ -103,17 +103,17 @@ func TestAckOfWhatTheOldLinkBrought(t *testing.T) {
 
 func TestBodyOutlivesItsAck(t *testing.T) {
 	s := NewSender(Options{BatchBytes: 64})
-	s.Append(message(1, 0), 1)
+	s.Append(Item{Body: message(1, 0), QoS: 1})
 	b, _ := s.Next()
 	want := bytes.Clone(b.Body)
 	if err := s.Ack(1); err != nil {
 		t.Fatal(err)
 	}
 	for n := uint64(2); n < 200; n++ {
-		s.Append(message(n, 0), 1)
+		s.Append(Item{Body: message(n, 0), QoS: 1})
 	}
 	s.Drop()
-	s.Append(message(200, 0), 1)
+	s.Append(Item{Body: message(200, 0), QoS: 1})
 	if !bytes.Equal(b.Body, want) {
 		t.Errorf("body changed before the following Next: %x", b.Body)
 	}
@@ -136,7 +136,7 @@ func TestReceiverBegin(t *testing.T) {
 		{"huge base", 6, math.MaxUint64, ErrSequence, 10},
 	}
 	for _, test := range tests {
-		r := NewReceiver()
+		r := NewReceiver(1 << 20)
 		if _, gap := r.Frame(1, 1); !gap {
 			t.Errorf("a frame before Begin was taken")
 		}
@@ -169,7 +169,7 @@ func TestReceiverFrame(t *testing.T) {
 		{math.MaxUint64, math.MaxInt, 0, true, 10},
 	}
 	for _, test := range tests {
-		r := NewReceiver()
+		r := NewReceiver(1 << 20)
 		if err := r.Begin(1, 11); err != nil {
 			t.Fatal(err)
 		}
@@ -183,12 +183,16 @@ func TestReceiverFrame(t *testing.T) {
 func TestDropCountsWhatIsLost(t *testing.T) {
 	for acked := uint64(0); acked <= 200; acked++ {
 		s := NewSender(Options{BatchBytes: 12 * 150})
-		want := 0
+		want, loose := 0, 0
 		for seq := uint64(1); seq <= 200; seq++ {
 			qos := core.QoS(seq % 3)
-			s.Append(message(seq, 0), qos)
-			if qos > 0 && seq > acked {
+			s.Append(Item{Body: message(seq, 0), QoS: qos})
+			switch {
+			case seq <= acked:
+			case qos > 0:
 				want++
+			default:
+				loose++
 			}
 		}
 		for _, more := s.Next(); more; _, more = s.Next() {
@@ -196,7 +200,7 @@ func TestDropCountsWhatIsLost(t *testing.T) {
 		if err := s.Ack(acked); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Drop(); got != want || s.Bytes() != 0 || s.Base() != 201 {
+		if got, zero := s.Drop(); got != want || zero != loose || s.Bytes() != 0 || s.Base() != 201 {
 			t.Errorf("acknowledged %d: dropped %d, want %d; base %d", acked, got, want, s.Base())
 		}
 	}
@@ -205,7 +209,7 @@ func TestDropCountsWhatIsLost(t *testing.T) {
 func TestAckKeepsThePlace(t *testing.T) {
 	s := NewSender(Options{BatchBytes: 12})
 	for seq := uint64(1); seq <= 6; seq++ {
-		s.Append(message(seq, 0), 1)
+		s.Append(Item{Body: message(seq, 0), QoS: 1})
 	}
 	for range 3 {
 		s.Next()

@@ -14,18 +14,22 @@ const maxBase = 1 << 62
 type Receiver struct {
 	incarnation core.Incarnation
 	accepted    uint64
+	parts       partial
 }
 
 // NewReceiver returns a receiver that has met no sender yet; until Begin every
-// frame is a gap.
-func NewReceiver() *Receiver { return &Receiver{} }
+// frame is a gap. It holds at most maxParts bytes of long messages that are not
+// complete.
+func NewReceiver(maxParts int) *Receiver {
+	return &Receiver{parts: partial{limit: maxParts, whole: map[uint64]*whole{}}}
+}
 
 // Begin starts a link with the given incarnation of the sender, whose first
 // unacknowledged sequence is base. A higher incarnation than before starts
 // anew at base. The same one goes on where it was; or at base, when that is
 // further on: the sender has dropped, and counted, what lies between. A lower
 // one is ErrIncarnation, a base that cannot be is ErrSequence; both change
-// nothing.
+// nothing. Parts begin anew with every link.
 func (r *Receiver) Begin(sender core.Incarnation, base uint64) error {
 	switch {
 	case sender < r.incarnation:
@@ -34,8 +38,10 @@ func (r *Receiver) Begin(sender core.Incarnation, base uint64) error {
 		return fmt.Errorf("%w: base %d", ErrSequence, base)
 	case sender > r.incarnation:
 		r.incarnation, r.accepted = sender, base-1
+		r.parts.clear()
 	default:
 		r.accepted = max(r.accepted, base-1)
+		r.parts.clear()
 	}
 	return nil
 }

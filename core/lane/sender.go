@@ -41,11 +41,20 @@ type Batch struct {
 	// meanwhile. So the writer of a link may send it without a copy, unless a
 	// writer of a newer link may call Next before it is done.
 	Body []byte
+	// Part, when its Total is not 0, says that Body is a piece of a long
+	// message, with no sequence: First and Count are 0.
+	Part Part
+	// Late are messages that got their sequence by this call.
+	Late []Late
 }
 
 // Sender is the sending end of one lane to one peer. Sequences start after
 // Options.After and are never used twice. The memory that it holds is below 2*MaxBytes plus
 // some 35 times BatchBytes; one message longer than MaxBytes is extra.
+//
+// A long message (Item.Long) goes in parts, and others go between these. What
+// its publisher sends behind it waits, and has no sequence before the long one
+// has its own; all of it counts against the bounds from the start.
 type Sender struct {
 	opts  Options
 	queue []*chunk // unacknowledged, in order; the last one is open
@@ -54,7 +63,13 @@ type Sender struct {
 	acked uint64
 	sent  uint64 // highest sequence ever taken by Next, on any link
 
-	bytes, qos0 int // held in queue
+	trains []*train // long messages that are not all sent, in turn
+	turn   bool     // for a part
+	window int      // that the receiver grants, in bytes; 0: not said
+
+	stopped bool // the receiver takes nothing in for now
+
+	bytes, qos0 int // held in queue and trains
 	store       store
 }
 
@@ -64,26 +79,57 @@ func NewSender(o Options) *Sender {
 	return &Sender{opts: o, last: o.After, acked: o.After, sent: o.After, store: store{size: o.BatchBytes}}
 }
 
-// Room reports whether a message of n encoded bytes may be appended now. A
-// message longer than a bound is let in when nothing counts against it.
+// Room reports whether a message of n encoded bytes, its long part included,
+// may be appended now. A message longer than a bound is let in when nothing
+// counts against it.
 func (s *Sender) Room(n int, qos core.QoS) bool {
 	if qos == 0 && s.qos0 > 0 && s.qos0+n > s.opts.QoS0Bytes {
 		return false
 	}
-	return s.bytes == 0 || s.bytes+n <= s.opts.MaxBytes
+	return s.bytes == 0 || s.bytes+n <= s.limit()
 }
 
-// Append copies one encoded message, its length prefix included, into the
-// open batch and returns its sequence. It does not ask for Room: admission is
-// one step over all the lanes that a message needs, and the caller's.
-func (s *Sender) Append(msg []byte, qos core.QoS) uint64 {
-	c := s.open(len(msg))
-	c.add(msg, qos)
-	s.last++
-	s.bytes += len(msg)
-	if qos == 0 {
-		s.qos0 += len(msg)
+// limit is how many bytes may be unacknowledged.
+func (s *Sender) limit() int {
+	if s.window <= 0 {
+		return s.opts.MaxBytes
 	}
+	return min(s.window, s.opts.MaxBytes)
+}
+
+// Grant takes the receiver's word on how many bytes may be unacknowledged. By 0
+// it takes nothing in for now: nothing is sent until another word comes, or a
+// new link, and what is appended waits within the bounds.
+func (s *Sender) Grant(window int) {
+	if s.stopped = window <= 0; !s.stopped {
+		s.window = window
+	}
+}
+
+// Short reports whether it is the receiver, and not MaxBytes, that bounds the
+// lane.
+func (s *Sender) Short() bool { return s.stopped || s.limit() < s.opts.MaxBytes }
+
+// Roomy reports whether an eighth of the bound is free: worth waking who waits
+// for room.
+func (s *Sender) Roomy() bool { return s.bytes <= s.limit()-s.limit()/8 }
+
+// Append takes in one message and returns its sequence; or 0, if that has to
+// wait for a long message and is told by Batch.Late. It does not ask for Room:
+// admission is one step over all the lanes that a message needs, and the
+// caller's.
+func (s *Sender) Append(it Item) uint64 {
+	n := it.size()
+	s.bytes += n
+	if it.QoS == 0 {
+		s.qos0 += n
+	}
+	if t := s.trainOf(&it); t != nil {
+		s.board(t, &it)
+		return 0
+	}
+	s.open(len(it.Body)).add(&it)
+	s.last++
 	return s.last
 }
 
@@ -100,13 +146,33 @@ func (s *Sender) open(n int) *chunk {
 	return c
 }
 
-// Next returns the next batch that has not been sent on the current link,
-// with everything appended since the last one, up to BatchBytes; so batches
-// grow with the load. It reports false when there is none.
+// Next returns the next batch that has not been sent on the current link, with
+// everything appended since the last one, up to BatchBytes; so batches grow
+// with the load. Parts of long messages take every other turn. It reports false
+// when there is none, or when nothing is granted.
 func (s *Sender) Next() (Batch, bool) {
 	s.store.release()
+	if s.stopped {
+		return Batch{}, false
+	}
+	if s.turn = !s.turn; s.turn {
+		if b, ok := s.nextPart(); ok {
+			return b, true
+		}
+	}
+	if b, ok := s.nextRun(); ok {
+		return b, true
+	}
+	return s.nextPart()
+}
+
+// nextRun returns the next of the messages that have a sequence.
+func (s *Sender) nextRun() (Batch, bool) {
 	for ; s.next < len(s.queue); s.next++ {
 		c := s.queue[s.next]
+		if !c.long.done() { // once more
+			return c.long.take(s.opts.BatchBytes), true
+		}
 		if c.taken == c.count {
 			continue
 		}
@@ -138,32 +204,49 @@ func (s *Sender) Ack(seq uint64) error {
 }
 
 func (s *Sender) free(c *chunk) {
-	s.bytes -= len(c.body)
+	s.bytes -= c.size()
 	s.qos0 -= c.qos0
 	s.store.put(c)
 }
 
 // Resume starts over on a new link whose peer has accepted everything up to
 // have: that is forgotten, the rest is sent again from the first
-// unacknowledged message. Batches may differ from those of the old link and
+// unacknowledged message, and nothing is said about the window. Batches may differ from those of the old link and
 // may begin with messages that the peer has; its Receiver skips them. A have
 // that was never sent is ErrSequence; then nothing is forgotten.
 func (s *Sender) Resume(have uint64) error {
 	err := s.Ack(have)
-	for _, c := range s.queue {
-		c.rewind()
-	}
-	s.next = 0
+	s.window, s.stopped = 0, false
+	s.rewind(0)
 	return err
 }
 
-// Nak starts over on the same link at from, the first message that the peer
-// misses; it has accepted all before. An old one changes nothing.
-func (s *Sender) Nak(from uint64) error {
-	if from == 0 || from <= s.acked {
-		return nil
+// rewind sends everything again from the batch on that has the sequence from.
+func (s *Sender) rewind(from uint64) {
+	for _, c := range s.queue {
+		if c.lastSeq() >= from {
+			c.rewind()
+		}
 	}
-	return s.Resume(from - 1)
+	for _, t := range s.trains {
+		t.queue[0].rewind()
+	}
+	s.next = 0
+}
+
+// Nak starts over on the same link at from, the first message that the peer
+// misses. What is before that stays unacknowledged: the peer has it, but may
+// not have kept it yet. An old one changes nothing; one behind what was ever
+// sent is ErrSequence.
+func (s *Sender) Nak(from uint64) error {
+	switch {
+	case from == 0 || from <= s.acked:
+		return nil
+	case from > s.sent+1:
+		return fmt.Errorf("%w: %d is missing, sent up to %d", ErrSequence, from, s.sent)
+	}
+	s.rewind(from)
+	return nil
 }
 
 // Base returns the first unacknowledged sequence, Last()+1 when there is none.
@@ -177,14 +260,19 @@ func (s *Sender) Last() uint64 { return s.last }
 func (s *Sender) Bytes() int { return s.bytes }
 
 // Drop forgets everything, because the peer is gone for good, and returns how
-// many unacknowledged messages of QoS 1 and up that loses. Numbering goes on.
-func (s *Sender) Drop() int {
-	lost := 0
+// many unacknowledged messages that loses: of QoS 1 and up, and of QoS 0.
+// Numbering goes on.
+func (s *Sender) Drop() (kept, loose int) {
+	count := func(c *chunk, skip int) {
+		k, l := c.countKept(skip)
+		kept, loose = kept+k, loose+l
+	}
 	for _, c := range s.queue {
-		lost += c.countKept(s.acked)
+		count(c, c.skip(s.acked))
 		s.free(c)
 	}
+	s.unload(func(c *chunk) { count(c, 0) })
 	s.queue, s.next = slices.Delete(s.queue, 0, len(s.queue)), 0
 	s.acked, s.sent = s.last, s.last
-	return lost
+	return kept, loose
 }

@@ -51,7 +51,7 @@ type world struct {
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, r: NewReceiver()}
+	w := &world{t: t, r: NewReceiver(1 << 20)}
 	w.opts = Options{MaxBytes: 600, QoS0Bytes: 200, BatchBytes: 100}
 	w.restart()
 	return w
@@ -85,7 +85,7 @@ func (w *world) append() {
 	}
 	w.appended++
 	w.kept = append(w.kept, qos > 0)
-	if seq := w.s.Append(m, qos); seq != w.appended || seq != w.s.Last() {
+	if seq := w.s.Append(Item{Body: m, QoS: qos}); seq != w.appended || seq != w.s.Last() {
 		w.t.Fatalf("append gave %d, want %d", seq, w.appended)
 	}
 }
@@ -172,7 +172,7 @@ func (w *world) drop() {
 			want++
 		}
 	}
-	if got := w.s.Drop(); got != want {
+	if got, _ := w.s.Drop(); got != want {
 		w.t.Fatalf("dropped %d, want %d", got, want)
 	}
 	w.link()

@@ -137,7 +137,7 @@ func (s *State) Admit(now time.Time, stamp core.Stamp, h Hello) {
 
 // Forgets writes the decision that a Forget effect asked for.
 func (s *State) Forgets(now time.Time, stamp core.Stamp, uid core.UID) {
-	if n := s.nodes[uid]; n != nil && n.reach == Expired && !n.state.Live() {
+	if n := s.nodes[uid]; n != nil && !n.state.Live() && (n.reach == Expired || s.replaced(n)) {
 		s.decide(Entry{UID: uid, Name: n.name, Decision: Forgotten, Stamp: stamp, Incarnation: n.inc})
 		s.review(now)
 	}

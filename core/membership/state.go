@@ -137,10 +137,19 @@ func (s *State) learn(now time.Time, k Known) *node {
 		s.writeReach(n)
 		return n
 	}
-	if k.Incarnation > n.inc {
+	if k.Incarnation > n.inc { // it has started anew, and perhaps elsewhere
 		n.inc = k.Incarnation
+		n.moved(now, k)
 	}
 	return n
+}
+
+// moved takes in where a node is now, and has it dialled there soon.
+func (n *node) moved(now time.Time, k Known) {
+	if k.Addr != "" && k.Addr != n.addr {
+		n.name, n.addr = k.Name, k.Addr
+		n.tries, n.nextDial = 0, now
+	}
 }
 
 // Hello is what a verified hello of the same cluster told.
@@ -176,19 +185,23 @@ func (s *State) Met(now time.Time, stamp core.Stamp, h Hello) {
 	n.linked, n.bye, n.nextProbe = true, 0, now
 	n.echoed, n.linkedAt = now, now
 	s.hear(n, now)
-	s.replaceNamesake(now, stamp, n)
 	s.setReach(n, Reached)
 	s.review(now)
 }
 
-// replaceNamesake forgets a node that is down and whose name n now has: a new
-// data directory under an old name.
-func (s *State) replaceNamesake(now time.Time, stamp core.Stamp, n *node) {
-	for _, o := range s.sorted() {
-		if o != n && o.name == n.name && !o.linked && !o.state.Live() {
-			s.decide(Entry{UID: o.uid, Name: o.name, Decision: Forgotten, Stamp: stamp, Incarnation: o.inc})
-		}
+// Seen tells that a member answered with a verified hello on a connection that
+// is no link, such as a probe of discovery. It may have been started anew
+// elsewhere, so that nobody who remembers it finds it where it was.
+func (s *State) Seen(now time.Time, h Hello) {
+	n := s.nodes[h.UID]
+	if n == nil || n.linked || h.Incarnation < n.inc || h.Addr == n.addr {
+		return
 	}
+	n.inc = h.Incarnation
+	n.moved(now, Known(h))
+	s.writeReach(n)
+	s.effect(Store{})
+	s.Tick(now)
 }
 
 func (s *State) hear(n *node, now time.Time) {

@@ -18,6 +18,7 @@ func (s *State) review(now time.Time) {
 		}
 	}
 	s.forgetExpired(now)
+	s.forgetReplaced()
 }
 
 // stateOf is the view function: reached by self is alive; doubtful to self or
@@ -51,6 +52,29 @@ func (s *State) forgetExpired(now time.Time) {
 			s.effect(Forget{UID: n.uid})
 		}
 	}
+}
+
+// forgetReplaced writes the decision to forget a node that is down and whose
+// name another has that self reaches: a new data directory under an old name.
+// The new one may have come first, while the old one was not known to be down.
+func (s *State) forgetReplaced() {
+	for _, n := range s.sorted() {
+		if s.replaced(n) {
+			s.effect(Forget{UID: n.uid})
+		}
+	}
+}
+
+func (s *State) replaced(n *node) bool {
+	if n.linked || n.state.Live() {
+		return false
+	}
+	for _, o := range s.nodes {
+		if o != n && o.name == n.name && o.reach == Reached {
+			return true
+		}
+	}
+	return false
 }
 
 // Forget asks for a call of Forgets with a stamp of cluster time: a pure room

@@ -117,12 +117,12 @@ func (n *Node) helloRefused(tl transport.Link, err error) {
 	if isSelf(err) {
 		return // a strategy that names us too is harmless
 	}
-	n.count.hellosRefused.Add(1)
+	n.count.helloRefused(err)
 	if err == nil || errors.Is(err, transport.ErrClosed) {
 		return
 	}
 	n.mu.Lock()
-	quiet := n.quiet.hush(tl.Info().Remote, n.now())
+	quiet := n.quiet.hush(tl.Info().Remote, refusalCode(err), n.now())
 	n.mu.Unlock()
 	if quiet {
 		return
@@ -135,12 +135,20 @@ func (n *Node) helloRefused(tl transport.Link, err error) {
 		advice = "give both the same cluster.name, or keep its seeds apart from ours"
 	case wire.RefuseVersion:
 		advice = "upgrade the older of the two"
+	case wire.RefuseCertificate:
+		advice = "give the node a certificate for the host in its node.name"
 	}
 	n.log.Warn("hello refused", "remote", tl.Info().Remote, "error", err, "advice", advice)
 }
 
-// hushed keeps a log quiet about an address that was named a short while ago.
-type hushed map[string]time.Time
+// hushed keeps a log quiet about an address that was named for the same reason
+// a short while ago.
+type hushed map[hush]time.Time
+
+type hush struct {
+	host string
+	code wire.Code // 0: another reason
+}
 
 // Bounds of hushed.
 const (
@@ -148,16 +156,16 @@ const (
 	maxHush = 1024
 )
 
-// hush reports whether host was named within the last minute, and remembers
+// hush reports whether a host was named within the last minute, and remembers
 // that it is now.
-func (h hushed) hush(addr string, now time.Time) bool {
-	host := hostOf(addr)
-	if at, ok := h[host]; ok && now.Sub(at) < hushFor {
+func (h hushed) hush(addr string, code wire.Code, now time.Time) bool {
+	key := hush{hostOf(addr), code}
+	if at, ok := h[key]; ok && now.Sub(at) < hushFor {
 		return true
 	}
 	if len(h) >= maxHush {
 		clear(h)
 	}
-	h[host] = now
+	h[key] = now
 	return false
 }

@@ -108,6 +108,7 @@ func (n *Node) cut(uid core.UID, reason string) {
 func (n *Node) detach(p *peer) {
 	p.link, p.feed = nil, nil
 	p.current.Store(nil)
+	p.endData()
 }
 
 // viewChanged brings a change of the view into effect on routing.
@@ -120,15 +121,17 @@ func (n *Node) viewChanged(e membership.Changed) {
 	case e.Gone:
 		n.dropPeer(e.UID)
 	case p != nil && e.To.Live():
-		p.out.revive()
+		p.eachOut((*outLane).revive)
+		n.setLeftNode(p.slot, false)
 		n.routes.SetLive(p.slot, true)
 	case p != nil:
+		n.setLeftNode(p.slot, e.To == core.Left)
 		n.routes.SetLive(p.slot, false)
-		waiting := p.out.giveUp()
+		waiting := p.giveUp()
 		n.count.incomplete.Add(uint64(len(waiting)))
 		n.later = append(n.later, func() { finish(waiting) })
 	}
-	n.visible.reached(n.ackedByAll())
+	n.acknowledged()
 }
 
 // expelled makes the node a cluster of its own: an operator has removed it.
@@ -153,9 +156,6 @@ func (n *Node) standAlone() {
 func (n *Node) found(named core.Cluster) {
 	if !named.IsZero() { // by a claim: others may have adopted it before us
 		n.setCluster(named, n.stamp())
-		for _, c := range n.form.candidates { // those who answered before may have adopted it too
-			c.next = n.now()
-		}
 		return
 	}
 	uid, err := core.NewUID(rand.Reader)
@@ -169,7 +169,8 @@ func (n *Node) found(named core.Cluster) {
 
 // setCluster makes the node a member of c.
 func (n *Node) setCluster(c core.Cluster, joined core.Stamp) {
-	n.cluster, n.joined, n.form.only = c, joined, core.UID{}
+	n.cluster, n.joined = c, joined
+	n.form.search.Formed()
 	n.members.SetSelf(n.record())
 	n.announceFormed()
 	n.markDirty()

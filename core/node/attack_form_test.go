@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/autocluster"
 )
 
 // A node that was removed while it was down is told so when it knocks, even
@@ -116,7 +117,7 @@ func TestMergedListsComeToRest(t *testing.T) {
 		}
 		c.seeds = []string{"n1:1", "n2:1"}
 		cl := core.Cluster{UID: core.UID{0: 0xcc}, Founded: 1}
-		lists := map[string][]core.UID{"n1:1": uids(0, maxMerged), "n2:1": uids(maxMerged/2, maxMerged*3/2)}
+		lists := map[string][]core.UID{"n1:1": uids(0, autocluster.MaxMerged), "n2:1": uids(autocluster.MaxMerged/2, autocluster.MaxMerged*3/2)}
 		c.tweak = func(o *Options) {
 			o.Saved.Cluster = cl
 			o.Saved.Merged = lists[o.Transport.Addr()]

@@ -12,6 +12,7 @@ import (
 	"github.com/muster-mqtt/muster/core/replica"
 	"github.com/muster-mqtt/muster/core/retained"
 	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/transport"
 )
 
 // hostile speaks to a node with the right cookie and no manners.
@@ -30,6 +31,7 @@ func (c *cluster) befriend(seed uint64) *hostile {
 	o := target.opts
 	o.Saved = Saved{UID: core.UID{0: 0xee, 1: byte(seed), 2: byte(seed >> 8)}, Name: "evil@evil", Incarnation: 1, Cluster: target.Cluster()}
 	o.Store, o.Transport, o.Advertise, o.Sources = h, c.net.Endpoint("evil:1"), "evil:1", nil
+	o.Protocol = uint16(1 + seed%2) // by the first one the link carries the lane
 	node, err := New(o)
 	if err != nil {
 		c.t.Fatal(err)
@@ -45,14 +47,34 @@ func (c *cluster) befriend(seed uint64) *hostile {
 	if _, err := h.exchange(node.welcome(h.conn, intent{})); err != nil {
 		c.t.Fatal(err)
 	}
-	go func() {
-		for {
-			if _, err := tl.Receive(); err != nil {
-				return
-			}
-		}
-	}()
+	go swallow(tl)
 	return h
+}
+
+func swallow(tl transport.Link) {
+	for {
+		if _, err := tl.Receive(); err != nil {
+			return
+		}
+	}
+}
+
+// onData goes on with a data connection instead of the link.
+func (h *hostile) onData() {
+	h.c.t.Helper()
+	tl, err := h.opts.Transport.Dial(h.c.t.Context(), "n1:1")
+	if err != nil {
+		h.c.t.Fatal(err)
+	}
+	if h.conn, err = h.Node.hello(tl, wire.Dialler); err != nil {
+		h.c.t.Fatal(err)
+	}
+	w := wire.Welcome{Cluster: h.opts.Saved.Cluster, Addr: "evil:1", Data: uint8(1 + h.rng.IntN(4)), Count: 4}
+	w.Lanes = []wire.LanePosition{{Lane: w.Data, Base: 1 + h.number()%5, Incarnation: core.Incarnation(h.number() % 3), Received: h.number() % 3}}
+	if _, err := h.exchange(w); err != nil {
+		return // refused: the frames go nowhere
+	}
+	go swallow(tl)
 }
 
 // say sends one frame; false when the link is gone.
@@ -69,6 +91,9 @@ func (h *hostile) uid() core.UID {
 	known := []core.UID{{}, {0: 1}, {0: 2}, {0: 3}, h.opts.Saved.UID, {0: 9}}
 	return known[h.rng.IntN(len(known))]
 }
+
+// lane is that of the connection, most of the time.
+func (h *hostile) lane() uint8 { return []uint8{1, 1, 2, 3, 4, 0, 9}[h.rng.IntN(7)] }
 
 func (h *hostile) ops() (out []replica.Op) {
 	for range h.rng.IntN(5) {
@@ -126,7 +151,8 @@ func (h *hostile) frame() []byte {
 	inc := core.Incarnation([]uint64{1, 1, 1, h.number()}[h.rng.IntN(4)])
 	frames := []wire.Frame{
 		wire.Probe{ID: h.number()}, wire.Echo{ID: h.number()},
-		wire.LaneAck{Lane: 1, Incarnation: inc, Seq: h.number()}, wire.LaneNak{Lane: 1, Incarnation: inc, From: h.number()},
+		wire.LaneAck{Lane: h.lane(), Incarnation: inc, Seq: h.number()}, wire.LaneNak{Lane: h.lane(), Incarnation: inc, From: h.number()},
+		wire.LaneGrant{Lane: h.lane(), Incarnation: inc, Window: h.number()},
 		replica.Ack{Incarnation: inc, Version: h.number(), Snapshot: h.number(), Position: h.number()},
 		replica.Pull{Incarnation: inc, Have: h.number()},
 		replica.Delta{Incarnation: inc, From: h.number(), To: h.number(), Ops: h.ops()},
@@ -136,10 +162,19 @@ func (h *hostile) frame() []byte {
 		wire.RetainedItems{Number: h.next(), Clock: 1 + h.number()%(1<<42), Count: 1, Body: h.item()},
 		wire.Moved{}, wire.Welcome{}, wire.Refuse{Code: wire.Code(h.rng.IntN(12)), Text: "x"},
 	}
-	if i := h.rng.IntN(len(frames) + 2); i < len(frames) {
+	switch i := h.rng.IntN(len(frames) + 6); {
+	case i < len(frames):
 		return wire.Append(nil, frames[i])
+	case i < len(frames)+2:
+		part := wire.PartHeader{Lane: h.lane(), Incarnation: inc, PeerIncarnation: 1, ID: h.number() % 4, Offset: uint32(h.number()), Total: uint32(h.number())}
+		return wire.AppendPart(nil, part, make([]byte, 1+h.rng.IntN(3)))
 	}
-	header := wire.LaneHeader{Lane: 1, Incarnation: inc, PeerIncarnation: 1, First: h.number(), Count: uint32(h.rng.IntN(4))}
+	header := wire.LaneHeader{
+		Lane: h.lane(), Incarnation: inc, PeerIncarnation: 1, First: h.number(), Count: uint32(h.rng.IntN(4)), RouteVersion: h.number(),
+	}
+	if h.rng.IntN(3) == 0 {
+		return wire.AppendLane(nil, header, wire.AppendReference(nil, h.number()%4, 1))
+	}
 	body := wire.AppendMessage(nil, &core.Message{Topic: "x", QoS: 1}, wire.MessageOptions{})
 	return wire.AppendLane(nil, header, body)
 }
@@ -153,6 +188,9 @@ func TestFramesOutOfPlace(t *testing.T) {
 			in := b.sub("y")
 			for i := range 5 {
 				h := c.befriend(seed*8 + uint64(i))
+				if h.speaks >= dataProtocol && i%3 > 0 {
+					h.onData()
+				}
 				for range 50 {
 					if !h.say(h.frame()) {
 						break
@@ -209,7 +247,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 		a.Node.mu.Lock()
 		held := 0
 		if p := a.peers[h.opts.Saved.UID]; p != nil {
-			held = p.out.sender.Bytes()
+			held = p.outs[0].held()
 		}
 		a.Node.mu.Unlock()
 		if held > 17<<20 {

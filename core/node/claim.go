@@ -7,10 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/muster-mqtt/muster/core"
-	"github.com/muster-mqtt/muster/core/autocluster"
 	"github.com/muster-mqtt/muster/discovery"
 )
 
@@ -23,18 +21,6 @@ type Claimer interface {
 	Claim(ctx context.Context, key string, value []byte) ([]byte, error)
 	// Unclaim removes key if value stands there, and reports whether it did.
 	Unclaim(ctx context.Context, key string, value []byte) (bool, error)
-}
-
-// claimRetry is the longest pause between two tries to claim.
-const claimRetry = 5 * time.Second
-
-// claim is how far the naming of the cluster has got.
-type claim struct {
-	under    bool         // a call is under way
-	fails    int          // in a row
-	next     time.Time    // not before
-	lastErr  string       // for the log
-	answered core.Cluster // what stands at the backend
 }
 
 // claimValue is what stands under the cluster's name at a backend, as JSON,
@@ -74,38 +60,21 @@ func (n *Node) claimer() (Claimer, string) {
 	return nil, ""
 }
 
-// startClaim proposes a cluster to the backend, unless that is under way, and
-// returns when to look again. The lock is held.
-func (n *Node) startClaim(now time.Time) time.Time {
-	c := &n.form.claim
-	if c.under || c.next.After(now) {
-		return c.next
-	}
-	c.under = true
-	n.start(n.claims)
-	return time.Time{}
-}
-
 // claims is a goroutine that makes one try: whatever the backend answers
 // names the cluster, whoever proposed it.
 func (n *Node) claims() {
 	stands, err := n.propose()
 	n.mu.Lock()
 	defer n.release()
-	c := &n.form.claim
-	c.under = false
+	n.form.search.Claimed(n.now(), stands) // zero if it failed
+	n.form.poke()
 	if err == nil {
-		c.answered, c.fails = stands, 0
-		n.form.poke()
 		return
 	}
-	c.fails++
-	c.next = n.now().Add(min(firstRetry<<min(c.fails-1, 16), claimRetry))
-	if why := oneLine(err); why != c.lastErr && !errors.Is(err, context.Canceled) {
-		c.lastErr = why
+	if why := oneLine(err); why != n.form.claimErr && !errors.Is(err, context.Canceled) {
+		n.form.claimErr = why
 		n.log.Warn("the cluster could not be claimed; trying again", "error", why)
 	}
-	n.form.poke()
 }
 
 func (n *Node) propose() (core.Cluster, error) {
@@ -155,10 +124,4 @@ func (n *Node) Unclaim(ctx context.Context) (strategy string, err error) {
 	}
 	n.log.Info("unclaimed", "strategy", name, "cluster", c.UID)
 	return name, nil
-}
-
-// claimState is what the decision knows of the claim. The lock is held.
-func (n *Node) claimState() autocluster.ClaimState {
-	c, _ := n.claimer()
-	return autocluster.ClaimState{Offered: c != nil, Answered: n.form.claim.answered}
 }

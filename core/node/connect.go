@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
@@ -19,6 +20,7 @@ type intent struct {
 	merge    bool     // two clusters may become one
 	operator bool     // an operator's join: lifts a fence
 	want     core.UID // who must answer; zero: anybody
+	sent     bool     // the address is one that a welcome named
 }
 
 // conn is a connection whose hello has passed, before it is decided whether
@@ -29,8 +31,10 @@ type conn struct {
 	sealer  *wire.Sealer
 	opener  *wire.Opener
 	dialler core.UID
-	lane    *outLane // to that node when our welcome was made; nil if it was no peer
-	base    uint64   // what our welcome says of the lane to it
+	lane    *lanePair // to that node when our welcome was made; nil if it was no peer
+	base    uint64    // what our welcome says of the lane to it
+	speaks  uint16    // the protocol of both sides
+	addr    string    // that was dialled; "" if the other side did
 }
 
 // answer is what a dial brought.
@@ -47,25 +51,40 @@ func (n *Node) identity() wire.Identity {
 }
 
 // connect dials addr, proves who we are and, if both sides agree, makes the
-// connection the link of a peer.
+// connection the link of a peer. Where links are for a hello only it goes on to
+// the address that the answer names.
 func (n *Node) connect(addr string, why intent) (answer, error) {
+	a, helloOnly, err := n.connectAt(addr, why)
+	if err != nil || !helloOnly || why.probe {
+		return a, err
+	}
+	if why.sent {
+		return a, fmt.Errorf("%s: %s links over another transport: give all nodes the same transport.type", addr, a.who.Name)
+	}
+	why.sent, why.want = true, a.who.UID
+	return n.connect(a.welcome.Addr, why)
+}
+
+func (n *Node) connectAt(addr string, why intent) (_ answer, helloOnly bool, _ error) {
 	ctx, cancel := context.WithTimeout(n.ctx, n.opts.DialTimeout)
 	defer cancel()
 	tl, err := n.opts.Transport.Dial(ctx, addr)
 	if err != nil {
-		return answer{}, err
+		return answer{}, false, err
 	}
+	helloOnly = tl.Info().HelloOnly
+	why.probe = why.probe || helloOnly
 	stop := context.AfterFunc(ctx, func() { _ = tl.Close() })
 	c, err := n.hello(tl, wire.Dialler)
 	if err != nil {
 		_ = tl.Close()
-		return answer{}, n.silent(ctx, addr, err)
+		return answer{}, helloOnly, n.silent(ctx, addr, err)
 	}
 	if !why.want.IsZero() && c.who.UID != why.want {
 		_ = tl.Close()
-		return answer{who: c.who}, fmt.Errorf("%s: %s answers there now", addr, c.who.Name)
+		return answer{who: c.who}, helloOnly, fmt.Errorf("%s: %s answers there now", addr, c.who.Name)
 	}
-	c.dialler = n.opts.Saved.UID
+	c.dialler, c.addr = n.opts.Saved.UID, addr
 	mine := n.welcome(c, why)
 	theirs, err := c.exchange(mine)
 	if !stop() && err == nil {
@@ -73,16 +92,16 @@ func (n *Node) connect(addr string, why intent) (answer, error) {
 	}
 	if err != nil {
 		_ = tl.Close()
-		return answer{}, n.silent(ctx, addr, err)
+		return answer{}, helloOnly, n.silent(ctx, addr, err)
 	}
 	a := answer{who: c.who, welcome: theirs}
 	if why.probe {
-		return a, tl.Close()
+		return a, helloOnly, tl.Close()
 	}
 	if a.linked, err = n.settleDialled(c, mine, theirs); a.linked {
-		return a, nil
+		return a, helloOnly, nil
 	}
-	return a, err
+	return a, helloOnly, err
 }
 
 // silent names the address in an error, and tells a peer that said nothing in
@@ -111,9 +130,28 @@ func (n *Node) dialMember(uid core.UID, addr string) {
 		n.refusedBy(refused)
 	}
 	if p := n.peers[uid]; err != nil && p != nil {
-		n.log.Debug("dial failed", "peer", p.name, "addr", addr, "error", err)
+		n.logDial(p, addr, err)
 	}
 	n.members.DialFailed(n.now(), uid, errors.Is(err, transport.ErrRefused))
+}
+
+// logDial tells why a member was not reached, loudly and once a minute where
+// somebody has to change something.
+func (n *Node) logDial(p *peer, addr string, err error) {
+	level := slog.LevelDebug
+	code := refusalCode(err)
+	switch code {
+	case wire.RefuseCluster, wire.RefuseVersion, wire.RefuseProof, wire.RefuseCertificate:
+		level = slog.LevelWarn
+	case 0:
+		if errors.Is(err, transport.ErrUntrusted) {
+			level = slog.LevelWarn
+		}
+	}
+	if level == slog.LevelWarn && n.quiet.hush(addr, code, n.now()) {
+		level = slog.LevelDebug
+	}
+	n.log.Log(n.ctx, level, "dial failed", "peer", p.name, "addr", addr, "error", err)
 }
 
 // exchange sends the dialler's welcome and returns the acceptor's.
@@ -171,7 +209,7 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("%s refuses: %s", e.N
 // hello runs the handshake of one role over a new link.
 func (n *Node) hello(tl transport.Link, role wire.Role) (*conn, error) {
 	tl.SetLimit(wire.MaxHello)
-	h, err := wire.NewHandshake(role, n.identity(), wire.Options{Key: n.opts.Key, Info: tl.Info(), Rand: rand.Reader})
+	h, err := wire.NewHandshake(role, n.identity(), wire.Options{Key: n.opts.Key, Info: tl.Info(), Rand: rand.Reader, Protocol: n.opts.Protocol})
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +247,7 @@ func newConn(tl transport.Link, p wire.Peer) (*conn, error) {
 		return nil, err
 	}
 	opener, err := wire.NewOpener(p.Recv, encrypted)
-	return &conn{tl: tl, who: p.Identity, sealer: sealer, opener: opener}, err
+	return &conn{tl: tl, who: p.Identity, sealer: sealer, opener: opener, speaks: p.Protocol}, err
 }
 
 // isSelf reports whether a dial has reached the node that made it.
@@ -241,24 +279,37 @@ func (n *Node) welcomeLocked(c *conn, why intent) wire.Welcome {
 		Cluster: n.cluster, Merged: n.merged, Left: n.left, Now: n.stamp(), Addr: n.opts.Advertise,
 		Probe: why.probe, Merge: why.merge, Operator: why.operator,
 	}
-	c.lane, c.base = nil, 0
-	pos := wire.LanePosition{Lane: theLane}
+	if c.speaks >= dataProtocol {
+		w.Count = uint8(n.opts.DataLanes)
+	}
+	w.Lanes = []wire.LanePosition{n.firstPosition(c)}
 	if p := n.peers[c.who.UID]; p != nil {
-		c.lane, c.base = p.out, p.out.base()
-		if inc, accepted := p.in.accepted(); inc == c.who.Incarnation {
-			pos.Incarnation, pos.Received = inc, accepted
-		}
 		w.Have = p.copy.Have()
 	}
-	if c.lane == nil {
-		c.base = n.laneBase(c.who.UID)
-		if at := n.recovered[c.who.UID]; at.Incarnation == c.who.Incarnation {
-			pos.Incarnation, pos.Received = at.Incarnation, at.Seq
-		}
-	}
-	pos.Base = c.base
-	w.Lanes = []wire.LanePosition{pos}
 	return w
+}
+
+// firstPosition is what a welcome says of the first lane; by protocol 1 there
+// is no other. The welcome of a data connection says it anew.
+func (n *Node) firstPosition(c *conn) wire.LanePosition {
+	c.lane, c.base = nil, 0
+	p := n.peers[c.who.UID]
+	if p != nil && c.speaks < dataProtocol && len(p.outs) > 1 {
+		n.dropPeer(c.who.UID) // it is of an older build now, and has but one lane
+		p = nil
+	}
+	if p != nil {
+		c.lane = p.lanes[0]
+		pos := c.lane.position(c.who.Incarnation)
+		c.base = pos.Base
+		return pos
+	}
+	c.base = n.laneBase(c.who.UID)
+	pos := wire.LanePosition{Lane: firstLane, Base: c.base}
+	if at := n.recovered[laneKey{c.who.UID, firstLane}]; at.Incarnation == c.who.Incarnation {
+		pos.Incarnation, pos.Received = at.Incarnation, at.Seq
+	}
+	return pos
 }
 
 // closeAfterPeer closes a connection when the other side has, or after wait.

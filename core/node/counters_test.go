@@ -1,11 +1,15 @@
 package node
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/replica"
+	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/transport"
 )
 
 // A counter never falls, also when the peer that it was about is forgotten,
@@ -40,4 +44,31 @@ func TestCountersNeverFall(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Each refused hello is counted once, by its reason.
+func TestRefusedHellosByReason(t *testing.T) {
+	refusal := func(code wire.Code) error {
+		return fmt.Errorf("x: %w", &wire.Refusal{Refuse: wire.Refuse{Code: code}})
+	}
+	for want, errs := range map[string][]error{
+		"not_proved":    {nil, transport.ErrClosed, errors.New("x"), refusal(wire.RefuseBusy)},
+		"other_cluster": {refusal(wire.RefuseCluster)}, "other_protocol": {refusal(wire.RefuseVersion)},
+		"other_cookie": {refusal(wire.RefuseProof)}, "certificate_of_another_host": {refusal(wire.RefuseCertificate)},
+		"malformed": {fmt.Errorf("x: %w", wire.ErrMalformed), transport.ErrFrameTooLong},
+	} {
+		var c counters
+		for _, err := range errs {
+			c.helloRefused(err)
+		}
+		for _, n := range c.counts() {
+			expect := uint64(0)
+			if n.Name == "hellos_refused_total" && n.Reason == want {
+				expect = uint64(len(errs))
+			}
+			if n.Value != expect {
+				t.Errorf("%v: %s %s is %d, want %d", errs, n.Name, n.Reason, n.Value, expect)
+			}
+		}
+	}
 }

@@ -16,9 +16,10 @@ import (
 func (n *Node) discovers(i int) {
 	src := n.opts.Sources[i]
 	w, _ := src.(Watcher)
-	watch := &watch{src: w, name: src.Name()}
-	var last autocluster.Poll
-	fails := 0
+	watch := &watch{src: w, name: src.Name(), again: make(chan struct{}, 1)}
+	var listen time.Time // to a Waker, from then on
+	waked := false
+	polls := autocluster.Polls{Pace: n.opts.Form.Pace}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -26,21 +27,30 @@ func (n *Node) discovers(i int) {
 		case <-n.ctx.Done():
 			return
 		case <-timer.C:
+		case <-woken(src):
+			waked = true
+			if wait := time.Until(listen); wait > 0 {
+				timer.Reset(wait)
+				continue
+			}
 		}
 		a, err := src.Discover(n.ctx)
+		listen = wakeFrom(time.Now(), err)
 		if err != nil {
-			fails++
 			n.log.Debug("discovery failed", "strategy", src.Name(), "error", err)
 		} else {
-			fails = 0
 			n.reported(src.Name(), a)
 			n.watchFrom(watch)
+			if waked {
+				watch.reopen()
+			}
+			waked = false
 		}
-		last.Hint, last.RetryAfter = a.NextPoll, retryAfter(err)
+		got := autocluster.Poll{Hint: a.NextPoll, RetryAfter: retryAfter(err)}
 		if watch.open.Load() { // it tells of changes; polling is the safety net
-			last.Hint = n.opts.Form.Pace.Slowest()
+			got.Hint = n.opts.Form.Pace.Slowest()
 		}
-		timer.Reset(n.pollPause(&last, fails))
+		timer.Reset(n.pollPause(&polls, got, err == nil))
 	}
 }
 
@@ -63,50 +73,46 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// firstRetry is the pause after a first failed poll, doubled up to the pace:
-// a plugin that is still starting is asked again soon.
-const firstRetry = 50 * time.Millisecond
-
 // pollPause returns when to ask a source again.
-func (n *Node) pollPause(last *autocluster.Poll, fails int) time.Duration {
+func (n *Node) pollPause(polls *autocluster.Polls, got autocluster.Poll, ok bool) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	last.Met = len(n.peers) > 0
-	wait, base := n.opts.Form.Pace.Next(*last, n.rand)
-	if fails > 0 {
-		return max(min(firstRetry<<min(fails-1, 16), wait), last.RetryAfter)
+	got.Met = len(n.peers) > 0
+	wait := polls.Next(got, ok, n.rand)
+	if ok {
+		n.form.search.SetPoll(polls.Wait())
 	}
-	last.Wait, n.form.poll = base, base
 	return wait
 }
 
-// reported takes in a whole answer of a source.
+// reported takes in an answer of a source.
 func (n *Node) reported(source string, a discovery.Answer) {
 	n.mu.Lock()
 	defer n.release()
-	now := n.now()
-	named := map[string]bool{}
+	r := autocluster.Report{Source: source, Whole: a.Completeness == discovery.Complete && !a.Truncated}
 	for _, c := range a.Candidates {
-		addrs := candidateAddrs(c)
-		if len(addrs) == 0 {
-			continue
-		}
-		named[addrs[0]] = true
-		if !n.form.named(source, autocluster.FromStrategy, addrs, now) {
-			n.count.candidatesDropped.Add(1)
+		if addrs := n.opts.candidateAddrs(c); len(addrs) > 0 {
+			r.Nodes = append(r.Nodes, addrs)
 		}
 	}
-	n.form.keep(source, named)
-	n.form.reported[source] = true
+	n.count.candidatesDropped.Add(uint64(n.form.search.Report(n.now(), r)))
 	n.form.poke()
 }
 
 // candidateAddrs returns the addresses to probe for a candidate. Without a
-// port they are those of the claimed name's offset, then of no offset.
-func candidateAddrs(c discovery.Candidate) (out []string) {
+// port they are those of the claimed name's offset, then of no offset, or what
+// a port mapper is to be asked for.
+func (o Options) candidateAddrs(c discovery.Candidate) (out []string) {
+	if len(c.Endpoints) == 0 && c.NodeUID != "" { // of the strategy transport
+		return []string{c.NodeUID}
+	}
 	for _, e := range c.Endpoints {
 		if e.Port != 0 {
 			out = append(out, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+			continue
+		}
+		if o.PortMapper {
+			out = append(out, core.NodeID(c.ClaimedName).Name()+"@"+e.Host)
 			continue
 		}
 		offset := core.NodeID(c.ClaimedName).PortOffset()

@@ -140,6 +140,9 @@ func (n *testNode) kill() {
 }
 
 func (c *cluster) stopAll() {
+	for _, wrong := range c.account() {
+		c.t.Error(wrong)
+	}
 	for _, n := range c.nodes {
 		n.halt()
 	}

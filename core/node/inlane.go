@@ -13,15 +13,24 @@ import (
 	"github.com/muster-mqtt/muster/core/wire"
 )
 
-// inLane is the receiving end of the lane from one peer. mu is held while the
+// inLane is the receiving end of a lane from one peer. mu is held while the
 // messages of a frame are delivered, so that the frames of an old link and of
 // its successor cannot overtake each other.
 type inLane struct {
 	mu       sync.Mutex
 	receiver *lane.Receiver
 	inc      core.Incarnation // whose sequences receiver counts
-	ackDue   atomic.Bool
-	kept     keptUpTo
+	naked    uint64           // the gap that the peer was told of on this link
+	received uint64           // messages
+	// lag is the version of the peer's routes that the lane has waited for in
+	// vain: it does not wait again before that has come, so that a storm of
+	// subscriptions stalls nobody.
+	lag atomic.Uint64
+
+	missed atomic.Bool // something was passed over, since the journal was full
+	ackDue atomic.Bool
+	told   atomic.Int64 // the window that the peer was told on this link; -1: none
+	kept   keptUpTo
 }
 
 // keptUpTo is how far what a lane brought is in the log: that much is
@@ -68,54 +77,160 @@ func (l *inLane) begin(inc core.Incarnation, base uint64) error {
 	if err := l.receiver.Begin(inc, base); err != nil {
 		return err
 	}
-	l.inc = inc
+	l.inc, l.naked = inc, 0
+	l.told.Store(-1)
 	l.kept.begin(inc, base-1)
 	return nil
 }
 
+// maxParts bounds the long messages of one lane of which not everything has
+// come, in bytes: the longest message of MQTT, and a window of others.
+const maxParts = 256<<20 + 32<<20
+
 // newInLane returns the receiving end of a lane that was accepted up to a
 // position by an earlier start; the zero position is none.
 func newInLane(at core.LaneSeq) *inLane {
-	l := &inLane{receiver: lane.NewReceiver()}
+	l := &inLane{receiver: lane.NewReceiver(maxParts)}
 	if at.Incarnation != 0 && l.begin(at.Incarnation, at.Seq+1) != nil {
-		return &inLane{receiver: lane.NewReceiver()} // no position that a lane can have
+		return &inLane{receiver: lane.NewReceiver(maxParts)} // no position that a lane can have
 	}
 	return l
 }
 
-// receiveLane takes a frame of the data lane: what is new in it is delivered
-// to our own sessions, and never forwarded again.
+// receiveLane takes a frame of a data lane: what is new in it is delivered to
+// our own sessions, and never forwarded again.
 func (n *Node) receiveLane(l *link, frame []byte) error {
 	h, body, err := wire.DecodeLane(frame)
 	if err != nil {
 		return err
 	}
-	if n.crowded() {
+	if n.passedOver(l) {
 		return nil
 	}
-	in := l.peer.in
+	if h.RouteVersion != 0 {
+		n.hold(l, h.RouteVersion)
+	}
+	in := l.lanes.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if h.Incarnation != in.inc || h.PeerIncarnation != l.self || h.Lane != theLane {
-		return errors.New("lane frame of another incarnation")
+	if h.Incarnation != in.inc || h.PeerIncarnation != l.self || h.Lane != l.lanes.number {
+		return errOther
 	}
-	skip, gap := in.receiver.Frame(h.First, int(h.Count))
+	whole, ready, err := in.refer(h, body)
+	if err != nil {
+		return err
+	}
+	skip, gap := 0, !ready
+	if ready {
+		skip, gap = in.receiver.Frame(h.First, int(h.Count))
+	}
 	if gap {
 		n.count.laneGaps.Add(1)
-		l.queue(wire.LaneNak{Lane: theLane, Incarnation: in.inc, From: in.receiver.Accepted() + 1})
+		in.nak(l)
 		return nil
+	}
+	if whole != nil {
+		body = whole
 	}
 	r := receiving{from: core.LaneSeq{Node: l.peer.uid, Incarnation: h.Incarnation, Lane: h.Lane, Seq: h.First}, clock: h.Clock}
 	if err := n.receiveMessages(&r, body, int(h.Count), skip); err != nil {
 		return err
 	}
-	n.keep(l.peer)
+	in.received += uint64(int(h.Count) - skip)
+	n.keep(l.lanes)
 	return nil
+}
+
+// errOther refuses a frame that belongs to another link.
+var errOther = errors.New("lane frame of another incarnation, or of another lane")
+
+// passedOver reports whether the journal takes nothing in for now. What comes
+// then is not waited with: the link must go on echoing. The peer is told to
+// stop, and what it has sent is asked for again when the journal goes on.
+func (n *Node) passedOver(l *link) bool {
+	if !n.crowded() {
+		return false
+	}
+	if in := l.lanes.in; !in.missed.Swap(true) {
+		in.ackDue.Store(true) // with a window of nothing
+		l.wake()
+		n.written(func() {
+			in.ackDue.Store(true)
+			l.wake()
+		})
+	}
+	return true
+}
+
+// refer returns the long message that a frame refers to, if it does and it is
+// next: ready reports whether that has come.
+func (l *inLane) refer(h wire.LaneHeader, body []byte) (whole []byte, ready bool, err error) {
+	if h.Count == 0 {
+		return nil, true, nil
+	}
+	v, _, err := wire.NextMessage(body)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case !v.Reference:
+		return nil, true, nil
+	case h.Count != 1:
+		return nil, false, errReference
+	case h.First <= l.receiver.Accepted():
+		l.receiver.Forget(v.Long)
+		return nil, true, nil
+	case h.First > l.receiver.Accepted()+1:
+		return nil, true, nil
+	}
+	whole, ready = l.receiver.Whole(v.Long)
+	return whole, ready, nil
+}
+
+// errReference refuses a reference to a long message that is not alone.
+var errReference = errors.New("a reference to a message in parts beside other messages")
+
+// nak tells the peer what is missing, once on a link until the next probe.
+func (l *inLane) nak(on *link) {
+	from := l.receiver.Accepted() + 1
+	if l.naked == from {
+		return
+	}
+	l.naked = from
+	on.queue(wire.LaneNak{Lane: on.lanes.number, Incarnation: l.inc, From: from})
+}
+
+// receivePart takes in a piece of a long message. It is kept in memory, and
+// acknowledged by nothing: it comes again if we are started anew.
+func (n *Node) receivePart(l *link, frame []byte) error {
+	h, body, err := wire.DecodePart(frame)
+	if err != nil {
+		return err
+	}
+	if n.passedOver(l) {
+		return nil
+	}
+	in := l.lanes.in
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if h.Incarnation != in.inc || h.PeerIncarnation != l.self || h.Lane != l.lanes.number {
+		return errOther
+	}
+	return in.receiver.Part(lane.Part{ID: h.ID, Offset: int(h.Offset), Total: int(h.Total)}, body)
+}
+
+// probedLane is told of every probe of the peer: what it was told may be lost.
+func (n *Node) probedLane(l *link) {
+	in := l.lanes.in
+	in.ackDue.Store(true)
+	in.told.Store(-1)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.naked = 0
 }
 
 // keep acknowledges what the lane has brought when all of it is in the log.
 // The caller holds p.in.mu.
-func (n *Node) keep(p *peer) {
+func (n *Node) keep(p *lanePair) {
 	in := p.in
 	inc, seq := in.inc, in.receiver.Accepted()
 	n.written(func() {
@@ -125,12 +240,39 @@ func (n *Node) keep(p *peer) {
 	})
 }
 
+// tellLane returns what the peer of a link has to be told of our end of the lane:
+// how far it has got, how much more may come, and what has to come again.
+func (n *Node) tellLane(l *link) (frames []wire.Frame) {
+	in := l.lanes.in
+	inc, accepted := in.accepted()
+	frames = append(frames, wire.LaneAck{Lane: l.lanes.number, Incarnation: inc, Seq: accepted})
+	if l.speaks < dataProtocol {
+		return frames
+	}
+	window := int64(windowOf(n.opts.Lane))
+	if n.full() {
+		window = 0
+	}
+	if in.told.Swap(window) != window {
+		frames = append(frames, wire.LaneGrant{Lane: l.lanes.number, Incarnation: inc, Window: uint64(window)})
+	}
+	if window > 0 && in.missed.Swap(false) {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		frames = append(frames, wire.LaneNak{Lane: l.lanes.number, Incarnation: in.inc, From: in.receiver.Accepted() + 1})
+	}
+	return frames
+}
+
 // receiving is a lane frame that is being taken in.
 type receiving struct {
 	from  core.LaneSeq // of the next message
 	clock uint64       // of the sender
 	now   time.Time    // when a message of it was first looked at that expires
 }
+
+// errBehind refuses a frame with more than its header says.
+var errBehind = errors.New("bytes behind the last message of a lane frame")
 
 func (n *Node) receiveMessages(r *receiving, body []byte, count, skip int) error {
 	received, delivered := 0, 0
@@ -140,6 +282,9 @@ func (n *Node) receiveMessages(r *receiving, body []byte, count, skip int) error
 			return err
 		}
 		body = rest
+		if view.Reference && i >= skip { // a message in parts has none inside
+			return errReference
+		}
 		if view.Expires != 0 && r.clock == 0 {
 			return errors.New("a message that expires in a lane frame without a clock")
 		}
@@ -148,6 +293,9 @@ func (n *Node) receiveMessages(r *receiving, body []byte, count, skip int) error
 			delivered += n.receiveMessage(r, view)
 		}
 		r.from.Seq++
+	}
+	if len(body) > 0 {
+		return errBehind
 	}
 	n.count.received.Add(uint64(received))
 	n.count.delivered.Add(uint64(delivered))

@@ -53,12 +53,17 @@ var past = func() context.Context {
 // sends then is passed over, not waited with: its link must go on echoing. The
 // peer sends it again.
 func (n *Node) crowded() bool {
-	p, ok := n.opts.Journal.(pacer)
-	if !ok || p.Ready(past) == nil {
+	if !n.full() {
 		return false
 	}
 	n.count.journalCrowded.Add(1)
 	return true
+}
+
+// full reports whether the journal takes nothing in for now.
+func (n *Node) full() bool {
+	p, ok := n.opts.Journal.(pacer)
+	return ok && p.Ready(past) != nil
 }
 
 // recordRetained appends a change of the retained messages to the journal.
@@ -177,17 +182,18 @@ func (n *Node) recoveredMessage(r *recordReader) (retained.Change, error) {
 // from this place of a lane; before Run. The node that sent it is told so, and
 // does not send it again.
 func (n *Node) RecoveredLane(at core.LaneSeq) {
-	if at.Lane != theLane || at.Incarnation == 0 {
+	if at.Lane < firstLane || at.Lane >= firstLane+wire.MaxLanes || at.Incarnation == 0 {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	old, known := n.recovered[at.Node]
+	key := laneKey{at.Node, at.Lane}
+	old, known := n.recovered[key]
 	if !known && len(n.recovered) >= maxBases {
 		return
 	}
 	if at.Incarnation > old.Incarnation || at.Incarnation == old.Incarnation && at.Seq > old.Seq {
-		n.recovered[at.Node] = at
+		n.recovered[key] = at
 	}
 }
 
@@ -208,9 +214,9 @@ func (n *Node) Checkpoint(write func(kind byte, record []byte)) {
 	for _, at := range recovered {
 		write(recordLane, laneRecord(at))
 	}
-	for uid, in := range lanes {
+	for key, in := range lanes {
 		in.mu.Lock() // what is before the record in the log is what was accepted
-		at := core.LaneSeq{Node: uid, Incarnation: in.inc, Lane: theLane, Seq: in.receiver.Accepted()}
+		at := core.LaneSeq{Node: key.uid, Incarnation: in.inc, Lane: key.number, Seq: in.receiver.Accepted()}
 		if at.Incarnation != 0 {
 			write(recordLane, laneRecord(at))
 		}
@@ -218,12 +224,14 @@ func (n *Node) Checkpoint(write func(kind byte, record []byte)) {
 	}
 }
 
-func (n *Node) laneEnds() (lanes map[core.UID]*inLane, recovered []core.LaneSeq) {
+func (n *Node) laneEnds() (lanes map[laneKey]*inLane, recovered []core.LaneSeq) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	lanes = map[core.UID]*inLane{}
+	lanes = map[laneKey]*inLane{}
 	for uid, p := range n.peers {
-		lanes[uid] = p.in
+		for _, pair := range p.lanes {
+			lanes[laneKey{uid, pair.number}] = pair.in
+		}
 	}
 	for _, at := range n.recovered {
 		recovered = append(recovered, at)

@@ -204,7 +204,7 @@ func diaryEntry(body string) (at core.LaneSeq, payload string) {
 	b = b[len(at.Node):]
 	inc, n := binary.Uvarint(b)
 	seq, k := binary.Uvarint(b[n:])
-	at.Incarnation, at.Seq, at.Lane = core.Incarnation(inc), seq, theLane
+	at.Incarnation, at.Seq, at.Lane = core.Incarnation(inc), seq, firstLane
 	return at, string(b[n+k:])
 }
 
@@ -357,8 +357,8 @@ func TestLaneTakenUpFromTheLog(t *testing.T) {
 	n := bare(t)
 	who := core.UID{7}
 	for _, at := range []core.LaneSeq{
-		{Node: who, Incarnation: 3, Lane: theLane, Seq: 50}, {Node: who, Incarnation: 3, Lane: theLane, Seq: 40},
-		{Node: who, Incarnation: 2, Lane: theLane, Seq: 90}, {Node: who, Incarnation: 3, Lane: 9, Seq: 99}, {},
+		{Node: who, Incarnation: 3, Lane: firstLane, Seq: 50}, {Node: who, Incarnation: 3, Lane: firstLane, Seq: 40},
+		{Node: who, Incarnation: 2, Lane: firstLane, Seq: 90}, {Node: who, Incarnation: 3, Lane: 9, Seq: 99}, {},
 	} {
 		n.RecoveredLane(at)
 	}
@@ -373,7 +373,7 @@ func TestLaneTakenUpFromTheLog(t *testing.T) {
 		base uint64
 		want uint64
 	}{{3, 41, 50}, {3, 51, 50}, {3, 61, 60}, {4, 1, 0}, {4, 9, 8}} {
-		in := newInLane(n.recovered[who])
+		in := newInLane(n.recovered[laneKey{who, firstLane}])
 		if err := in.begin(test.inc, test.base); err != nil {
 			t.Fatal(err)
 		}

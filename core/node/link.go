@@ -29,6 +29,14 @@ type link struct {
 	dialler core.UID
 	inc     core.Incarnation // of the peer, as its hello said
 	self    core.Incarnation
+	speaks  uint16    // the protocol of both sides
+	addr    string    // that we dialled; "" if the peer did
+	lanes   *lanePair // that it carries; nil: none
+	data    bool      // it is a data connection: lanes and nothing else
+	// theirLanes is how many data lanes the peer has; of the link itself.
+	theirLanes uint8
+	lastHeard  atomic.Int64 // nanoseconds since began
+	began      time.Time    // when the link was made
 
 	mu      sync.Mutex
 	control [][]byte
@@ -47,7 +55,9 @@ type link struct {
 
 func newLink(p *peer, c *conn, self core.Incarnation) *link {
 	return &link{
-		peer: p, tl: c.tl, sealer: c.sealer, opener: c.opener, dialler: c.dialler, inc: c.who.Incarnation, self: self,
+		began: time.Now(),
+		peer:  p, tl: c.tl, sealer: c.sealer, opener: c.opener, dialler: c.dialler, inc: c.who.Incarnation, self: self,
+		speaks: c.speaks, addr: c.addr,
 		wakeup: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
@@ -121,6 +131,12 @@ func (l *link) end() {
 	})
 }
 
+// hear takes note of a sign of life.
+func (l *link) hear(now time.Time) { l.lastHeard.Store(int64(now.Sub(l.began))) }
+
+// heard returns when the last frame came.
+func (l *link) heard() time.Time { return l.began.Add(time.Duration(l.lastHeard.Load())) }
+
 // ended reports whether the link is closed.
 func (l *link) ended() bool {
 	select {
@@ -180,6 +196,9 @@ func (n *Node) writeOnce(l *link, scratch []byte) (_ []byte, more bool, err erro
 	if closing {
 		return scratch, false, errFinished
 	}
+	if l.data {
+		return n.sendLane(l, scratch)
+	}
 	if claims, ok := l.nextClaims(); ok {
 		scratch, err = l.send(wire.Append(scratch[:0], claims))
 		return scratch, true, err
@@ -188,7 +207,7 @@ func (n *Node) writeOnce(l *link, scratch []byte) (_ []byte, more bool, err erro
 		scratch, err = l.send(wire.Append(scratch[:0], frame))
 		return scratch, true, err
 	}
-	scratch, lane, err := l.sendLane(scratch)
+	scratch, lane, err := n.sendLane(l, scratch)
 	if err != nil {
 		return scratch, false, err
 	}
@@ -196,17 +215,23 @@ func (n *Node) writeOnce(l *link, scratch []byte) (_ []byte, more bool, err erro
 	return scratch, lane || repair, err
 }
 
-// sendLane writes the next frame of the data lane, and the acknowledgement
-// that is due.
-func (l *link) sendLane(scratch []byte) (_ []byte, more bool, err error) {
-	if l.peer.in.ackDue.Swap(false) {
-		inc, accepted := l.peer.in.accepted()
-		ack := wire.LaneAck{Lane: theLane, Incarnation: inc, Seq: accepted}
-		if scratch, err = l.send(wire.Append(scratch[:0], ack)); err != nil {
-			return scratch, false, err
+// sendLane writes the next frame of the data lane that the link carries, and
+// before it what is to be told of the other direction.
+func (n *Node) sendLane(l *link, scratch []byte) (_ []byte, more bool, err error) {
+	if l.lanes == nil {
+		return scratch, false, nil
+	}
+	if l.lanes.in.ackDue.Swap(false) {
+		for _, f := range n.tellLane(l) {
+			if scratch, err = l.send(wire.Append(scratch[:0], f)); err != nil {
+				return scratch, false, err
+			}
 		}
 	}
-	frame, more := l.peer.out.next(scratch[:0], l)
+	if l.lanes.out == nil {
+		return scratch, false, nil
+	}
+	frame, more := l.lanes.out.next(scratch[:0], l)
 	if more {
 		frame, err = l.send(frame)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,11 +45,14 @@ type Options struct {
 	Key         wire.Key // stretched from the cookie
 	Transport   transport.Transport
 	Advertise   string // host:port that others dial; default Transport.Addr()
-	Sources     []Source
-	Form        Form
-	Build       string
-	Datacenter  string
-	Role        string
+	// PortMapper leaves addresses without a port to the transport, as
+	// name@host or @host (node.port_mapping = epmd).
+	PortMapper bool
+	Sources    []Source
+	Form       Form
+	Build      string
+	Datacenter string
+	Role       string
 
 	AckLocal          bool          // publish.ack = local
 	VisibleLocal      bool          // subscribe.visibility = local
@@ -60,6 +65,8 @@ type Options struct {
 	Retained     retained.Options
 	Membership   membership.Options
 	Lane         lane.Options
+	DataLanes    int    // data connections to each peer, 1 to 4; min(4, cores/2), at least 1
+	Protocol     uint16 // highest version to speak; this build's
 	Tables       replica.Options
 	DialTimeout  time.Duration // until a verified hello; 1 s
 	HelloTimeout time.Duration // for an inbound link; 5 s
@@ -77,6 +84,10 @@ func (o Options) withDefaults() Options {
 	if o.HelloTimeout == 0 {
 		o.HelloTimeout = 5 * time.Second
 	}
+	if o.DataLanes <= 0 {
+		o.DataLanes = runtime.GOMAXPROCS(0) / 2
+	}
+	o.DataLanes = max(1, min(o.DataLanes, wire.MaxLanes))
 	if o.Advertise == "" {
 		o.Advertise = o.Transport.Addr()
 	}
@@ -95,13 +106,16 @@ type Node struct {
 
 	subs       *subs
 	routes     *route.Table
-	lanes      [route.MaxSlots]atomic.Pointer[outLane]
+	lanes      [route.MaxSlots]atomic.Pointer[outLanes]
+	seed       maphash.Seed // of the hash of publishers
+	changes    changes      // of routes, by clients, that not all have
 	encodeBufs sync.Pool
 	began      time.Time // when this node's own clock was zero
 	keeper     keeper    // of the retained messages
 	// wantPublishers are the slots whose nodes are told the publishers of
 	// messages.
 	wantPublishers atomic.Uint64
+	leftNodes      atomic.Uint64 // slots of nodes that stopped or left in order
 
 	mu      sync.Mutex
 	cluster core.Cluster
@@ -117,7 +131,7 @@ type Node struct {
 	bases   map[core.UID]uint64 // where lanes to nodes that are no peers yet will start
 	// recovered is how far the lanes of an earlier run had got, of nodes that
 	// are no peers yet.
-	recovered map[core.UID]core.LaneSeq
+	recovered map[laneKey]core.LaneSeq
 	visible   visibility
 	form      formation
 	sessions  Sessions
@@ -147,8 +161,8 @@ func New(o Options) (*Node, error) {
 	n := &Node{
 		opts: o, log: o.Logger, subs: newSubs(), routes: route.NewTable(),
 		peers: map[core.UID]*peer{}, bases: map[core.UID]uint64{}, retired: counted{}, quiet: hushed{}, rand: o.Rand,
-		recovered: map[core.UID]core.LaneSeq{},
-		dirty:     make(chan struct{}, 1), formed: make(chan struct{}),
+		recovered: map[laneKey]core.LaneSeq{}, seed: maphash.MakeSeed(),
+		dirty: make(chan struct{}, 1), formed: make(chan struct{}),
 		encodeBufs: sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }},
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
@@ -158,7 +172,9 @@ func New(o Options) (*Node, error) {
 	n.clock.clock = core.NewClock(core.StampAt(now), now)
 	n.clock.Adopt(o.Saved.Now, now)
 	n.cluster, n.left, n.joined = o.Saved.Cluster, o.Saved.Left, o.Saved.Joined
-	n.learnMerged(o.Saved.Merged)
+	learnt := n.standing()
+	learnt.LearnMerged(o.Saved.Merged)
+	n.merged = learnt.Merged
 	n.table = replica.NewTable(o.Saved.Incarnation, o.Tables)
 	o.Membership.Rand = o.Rand
 	n.members = membership.New(n.record(), o.Saved.Incarnation, o.Membership)
@@ -168,13 +184,13 @@ func New(o Options) (*Node, error) {
 	if n.left && o.Form.RejoinAfterLeave {
 		n.left, n.cluster = false, core.Cluster{}
 	}
-	n.form = newFormation(now)
+	n.form = newFormation(now, o)
 	for _, target := range o.Form.Join {
-		addrs, err := addresses(target, o.Saved.Name)
+		addrs, err := o.addresses(target)
 		if err != nil {
 			return nil, fmt.Errorf("cluster.join: %w", err)
 		}
-		n.form.named("operator", autocluster.FromOperator, addrs, now)
+		n.form.search.Name(now, "operator", autocluster.FromOperator, addrs)
 	}
 	n.timer = time.NewTimer(time.Hour)
 	return n, nil
@@ -185,8 +201,16 @@ func (n *Node) record() membership.Record {
 	s := n.opts.Saved
 	return membership.Record{
 		UID: s.UID, Name: s.Name, Addr: n.opts.Advertise, Role: n.opts.Role, Build: n.opts.Build,
-		Protocol: wire.Protocol, Datacenter: n.opts.Datacenter, Joined: n.joined,
+		Protocol: n.speaks(), Datacenter: n.opts.Datacenter, Joined: n.joined,
 	}
+}
+
+// speaks is the highest protocol that this node speaks.
+func (n *Node) speaks() uint16 {
+	if p := n.opts.Protocol; p > 0 && p < wire.Protocol {
+		return p
+	}
+	return wire.Protocol
 }
 
 // SetSessions connects the MQTT front; before Run.
@@ -214,6 +238,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.start(n.saves)
 	n.start(n.forms)
 	n.start(n.retains)
+	n.start(n.tends)
 	for i := range n.opts.Sources {
 		n.start(func() { n.discovers(i) })
 	}
@@ -243,7 +268,8 @@ const (
 )
 
 // awaitLinks waits a little until every alive member has a link, so that one
-// whose link is just being replaced hears the good-bye too.
+// whose link is just being replaced hears the good-bye too, and until what it
+// was sent is acknowledged: the good-bye ends the lanes.
 func (n *Node) awaitLinks() {
 	look := time.NewTicker(linksLook)
 	defer look.Stop()
@@ -262,7 +288,7 @@ func (n *Node) allLinked() bool {
 		if n.deaf {
 			break
 		}
-		if state, _ := n.members.StateOf(uid); state == core.Alive && p.link == nil {
+		if state, _ := n.members.StateOf(uid); state == core.Alive && (p.link == nil || !p.flushed()) {
 			return false
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
-	"github.com/muster-mqtt/muster/core/autocluster"
 	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/transport"
@@ -28,8 +27,11 @@ var (
 
 // addresses returns where a node may be heard: name@host[:port], host[:port].
 // Without a port it is tried at 4370 + the offset of its name, or of ours for
-// a bare address, then at 4370.
+// a bare address, then at 4370. A uid is the address of a node on NATS.
 func addresses(target string, self core.NodeID) ([]string, error) {
+	if named(target) {
+		return []string{target}, nil
+	}
 	id, offset := core.NodeID(target), self.PortOffset()
 	host := target
 	if strings.Contains(target, "@") {
@@ -50,9 +52,33 @@ func addresses(target string, self core.NodeID) ([]string, error) {
 	return out, nil
 }
 
+// named reports whether an operator names a node by its uid.
+func named(target string) bool {
+	_, err := core.ParseUID(target)
+	return err == nil
+}
+
+// addresses is where a target may be heard by the node's own way of finding
+// ports. With a port mapper, what has no port is left to the transport:
+// name@host, or @host where no name is known.
+func (o Options) addresses(target string) ([]string, error) {
+	out, err := addresses(target, o.Saved.Name)
+	if err != nil || !o.PortMapper || named(target) {
+		return out, err
+	}
+	name, host, whole := strings.Cut(target, "@")
+	if !whole {
+		name, host = "", target
+	}
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return out, nil
+	}
+	return []string{name + "@" + strings.Trim(host, "[]")}, nil
+}
+
 // ask probes the addresses of a target and returns the first answer.
 func (n *Node) ask(target string, why intent) (addr string, a answer, err error) {
-	addrs, err := addresses(target, n.opts.Saved.Name)
+	addrs, err := n.opts.addresses(target)
 	if err != nil {
 		return "", a, err
 	}
@@ -75,6 +101,8 @@ func explain(addr string, err error) error {
 		return fmt.Errorf("the name %s does not resolve: %s", dns.Name, dns.Err)
 	case errors.Is(err, transport.ErrRefused):
 		return fmt.Errorf("%s refused the connection: is the node running, and is that its cluster port?", addr)
+	case errors.Is(err, transport.ErrUntrusted):
+		return err
 	case refusalCode(err) == wire.RefuseProof:
 		return &explained{err: err, text: addr + " has another cookie: give both nodes the same node.cookie"}
 	case errors.Is(err, transport.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
@@ -144,9 +172,7 @@ func (n *Node) leaveForJoin(target string, a answer) error {
 func (n *Node) wish(addr string, a answer) {
 	n.mu.Lock()
 	defer n.release()
-	now := n.now()
-	n.form.only, n.form.started = a.welcome.Cluster.UID, now
-	n.form.named("operator", autocluster.FromRemembered, []string{addr}, now)
+	n.form.search.Want(n.now(), a.welcome.Cluster.UID, addr)
 }
 
 // letForm lets the node decide again by itself.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/discovery"
 )
 
 // manual starts a node that founds its own cluster at once.
@@ -181,10 +182,34 @@ func TestAutocleanForgetsAStoppedNode(t *testing.T) {
 	})
 }
 
+// With a port mapper, what has no port is left to the transport.
+func TestMappedAddresses(t *testing.T) {
+	o := Options{PortMapper: true, Saved: Saved{Name: "self3@x"}}
+	for target, want := range map[string]string{
+		"a@h": "a@h", "a7@h:99": "h:99", "h": "@h", "h:1": "h:1", "a@[::1]": "a@::1", "a@::1": "a@::1", "::1": "@::1", "[::1]:5": "[::1]:5",
+	} {
+		if got, err := o.addresses(target); err != nil || !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: %v, want %v", target, got, want)
+		}
+	}
+	if got, err := o.addresses("a:b:c"); err == nil {
+		t.Errorf("%v", got)
+	}
+	c := discovery.Candidate{ClaimedName: "n1@h", Endpoints: []discovery.Endpoint{{Host: "10.0.0.1"}, {Host: "10.0.0.1", Port: 7}}}
+	if got := o.candidateAddrs(c); !slices.Equal(got, []string{"n1@10.0.0.1", "10.0.0.1:7"}) {
+		t.Error(got)
+	}
+	c.ClaimedName = ""
+	if got := o.candidateAddrs(c); !slices.Equal(got, []string{"@10.0.0.1", "10.0.0.1:7"}) {
+		t.Error(got)
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for target, want := range map[string][]string{
 		"a@h": {"h:4370"}, "a7@h": {"h:4377", "h:4370"}, "a7@h:99": {"h:99"}, "h": {"h:4373", "h:4370"}, "h:1": {"h:1"},
 		"a@[::1]": {"[::1]:4370"}, "a@[::1]:5": {"[::1]:5"}, "::1": {"[::1]:4373", "[::1]:4370"},
+		"00112233-4455-6677-8899-aabbccddeeff": {"00112233-4455-6677-8899-aabbccddeeff"},
 	} {
 		if got, err := addresses(target, "self3@x"); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", target, got, want)

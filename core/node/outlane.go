@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,37 +11,47 @@ import (
 	"github.com/muster-mqtt/muster/core/wire"
 )
 
-// theLane is the number of the one data lane between two nodes.
-const theLane = 1
-
-// outLane is the sending end of the lane to one peer, with the publishers
-// that wait for its acknowledgements.
+// outLane is the sending end of a lane to one peer, with the publishers that
+// wait for its acknowledgements.
 type outLane struct {
+	pair   *lanePair
+	speaks uint16 // the protocol that the peer spoke when it was made
+
 	mu     sync.Mutex
 	sender *lane.Sender
-	waits  []laneWait    // in the order of seq
-	room   chan struct{} // closed when room is made; nil while nobody waits
-	gone   bool          // the peer is no member any more
-	failed bool          // the peer is not live: nobody is to wait for it
-	quiet  int           // echoes in a row without an acknowledgement of what is under way
-	first  uint64        // the sequence that the lane began with
+	waits  []laneWait             // in the order of seq
+	late   map[*laneWait]struct{} // those that have no sequence yet
+	room   chan struct{}          // closed when room is made; nil while nobody waits
+	gone   bool                   // the peer is no member any more
+	failed bool                   // the peer is not live: nobody is to wait for it
+	quiet  int                    // echoes in a row without an acknowledgement of what is under way
+	first  uint64                 // the sequence that the lane began with
+	longs  uint64                 // long messages so far
 	// expiring is the last message that expires: a batch up to it shows our
 	// clock.
 	expiring uint64
 	began    time.Time // when our clock was zero
 	stuck    uint64    // the base at the last echo
-	link     *link     // whose writer may take frames: never that of a former link
-	wake     func()
+	routed   routeMark
+
+	forwarded, acked, lost uint64 // messages: taken in, acknowledged, dropped with the peer
 }
 
-// laneWait is one publish that waits for the acknowledgement of seq.
+// routeMark is the last message whose publisher had changed our routes, and
+// the version with its latest change.
+type routeMark struct{ seq, version uint64 }
+
+// laneWait is one message and what follows from its sequence and its
+// acknowledgement.
 type laneWait struct {
-	seq uint64
-	pub *publication
+	seq     uint64
+	pub     *publication // nil: nobody waits
+	expires bool
+	version uint64 // of our routes, that the peer must have; 0: any
 }
 
-// publication is one QoS 1 publish on its way: left counts the lanes that
-// have not acknowledged it, and the admission itself.
+// publication is one publish of QoS 1 or 2 on its way: left counts the lanes
+// that have not acknowledged it, and the admission itself.
 type publication struct {
 	left     atomic.Int32
 	matched  bool // written before the admission is done
@@ -53,9 +64,11 @@ func (p *publication) done() {
 	}
 }
 
-func newOutLane(o lane.Options, began time.Time, wake func()) *outLane {
-	return &outLane{sender: lane.NewSender(o), first: o.After + 1, began: began, wake: wake}
+func newOutLane(o lane.Options, pair *lanePair) *outLane {
+	return &outLane{sender: lane.NewSender(o), first: o.After + 1, pair: pair, late: map[*laneWait]struct{}{}}
 }
+
+func (l *outLane) wake() { l.pair.wake() }
 
 // waitRoom returns a channel that is closed when the lane has made room. The
 // caller holds mu.
@@ -66,14 +79,40 @@ func (l *outLane) waitRoom() <-chan struct{} {
 	return l.room
 }
 
-// append numbers one encoded message. The caller holds mu and has asked for
-// room.
-func (l *outLane) append(encoded []byte, qos core.QoS, pub *publication) (seq uint64) {
-	seq = l.sender.Append(encoded, qos)
-	if pub != nil {
-		l.waits = append(l.waits, laneWait{seq: seq, pub: pub})
+// append takes in one message. The caller holds mu and has asked for room.
+func (l *outLane) append(p *publishing, w laneWait) {
+	l.forwarded++
+	it := lane.Item{Body: p.encoded, QoS: p.m.QoS, From: p.publisher}
+	if p.long && l.speaks >= dataProtocol {
+		l.longs++
+		it.Long, it.ID = p.encoded, l.longs
+		it.Body = wire.AppendReference(nil, it.ID, p.m.QoS)
 	}
-	return seq
+	if it.Long == nil && !l.sender.Busy() {
+		w.seq = l.sender.Append(it)
+		l.numbered(w)
+		return
+	}
+	waiting := &laneWait{pub: w.pub, expires: w.expires, version: w.version}
+	it.Token = waiting
+	if w.seq = l.sender.Append(it); w.seq != 0 {
+		l.numbered(w)
+		return
+	}
+	l.late[waiting] = struct{}{}
+}
+
+// numbered takes note of what follows from the sequence of a message.
+func (l *outLane) numbered(w laneWait) {
+	if w.pub != nil {
+		l.waits = append(l.waits, w)
+	}
+	if w.expires {
+		l.expiring = w.seq
+	}
+	if w.version != 0 {
+		l.routed = routeMark{seq: w.seq, version: max(w.version, l.routed.version)}
+	}
 }
 
 // next appends the next frame of the lane to dst for the writer of a link, or
@@ -81,18 +120,33 @@ func (l *outLane) append(encoded []byte, qos core.QoS, pub *publication) (seq ui
 func (l *outLane) next(dst []byte, to *link) ([]byte, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.link != to {
+	if l.pair.link.Load() != to {
 		return dst, false
 	}
 	b, ok := l.sender.Next()
 	if !ok {
 		return dst, false
 	}
+	for _, late := range b.Late {
+		w := late.Token.(*laneWait)
+		delete(l.late, w)
+		w.seq = late.Seq
+		l.numbered(*w)
+	}
+	if b.Part.Total > 0 {
+		return wire.AppendPart(dst, wire.PartHeader{
+			Lane: l.pair.number, Incarnation: to.self, PeerIncarnation: to.inc,
+			ID: b.Part.ID, Offset: uint32(b.Part.Offset), Total: uint32(b.Part.Total),
+		}, b.Body), true
+	}
 	h := wire.LaneHeader{
-		Lane: theLane, Incarnation: to.self, PeerIncarnation: to.inc, First: b.First, Count: uint32(b.Count),
+		Lane: l.pair.number, Incarnation: to.self, PeerIncarnation: to.inc, First: b.First, Count: uint32(b.Count),
 	}
 	if b.First <= l.expiring {
 		h.Clock = wire.MessageOptions{Began: l.began}.Clock(time.Now())
+	}
+	if b.First <= l.routed.seq && to.speaks >= dataProtocol {
+		h.RouteVersion = l.routed.version
 	}
 	return wire.AppendLane(dst, h, b.Body), true
 }
@@ -101,15 +155,31 @@ func (l *outLane) next(dst []byte, to *link) ([]byte, bool) {
 // acknowledges what it was never sent.
 func (l *outLane) ack(seq uint64) error {
 	l.mu.Lock()
-	if err := l.sender.Ack(seq); err != nil {
-		l.mu.Unlock()
-		return err
-	}
-	done := l.take(func(w laneWait) bool { return w.seq <= seq })
-	l.makeRoom()
+	done, err := l.acknowledge(seq, l.sender.Ack)
 	l.mu.Unlock()
 	finish(done)
-	return nil
+	return err
+}
+
+// acknowledge takes a position of the peer by Ack or Resume of the sender, and
+// returns the publishes that this completes. The caller holds mu.
+func (l *outLane) acknowledge(seq uint64, take func(uint64) error) ([]*publication, error) {
+	before := l.sender.Base()
+	if err := take(seq); err != nil {
+		return nil, err
+	}
+	l.acked += l.sender.Base() - before
+	l.makeRoom()
+	return l.take(func(w laneWait) bool { return w.seq <= seq }), nil
+}
+
+// grant takes the peer's word on how much it takes in.
+func (l *outLane) grant(window uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sender.Grant(int(min(window, 1<<40)))
+	l.makeRoom()
+	l.wake()
 }
 
 // nak sends again from a message that the peer misses.
@@ -136,22 +206,29 @@ func (l *outLane) echoed() {
 	}
 	if l.quiet++; l.quiet >= stallEchoes {
 		l.quiet = 0
-		_ = l.sender.Resume(base - 1) // its own position cannot be wrong
+		_ = l.sender.Nak(base) // its own position cannot be wrong
 		l.wake()
 	}
 }
+
+// errDowngrade refuses a link with a node that has been started again with an
+// older build, while messages in parts are under way to it.
+var errDowngrade = errors.New("messages in parts wait for the node, which speaks protocol 1 now: upgrade it again, or remove it from the cluster")
 
 // resume starts the lane over on a new link, after what the peer has; it
 // returns the publishes that this completes.
 func (l *outLane) resume(have uint64, on *link) ([]*publication, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.link = on
-	if err := l.sender.Resume(have); err != nil {
-		return nil, err
+	if on.speaks < dataProtocol && l.sender.Long() {
+		return nil, errDowngrade
 	}
-	l.makeRoom()
-	return l.take(func(w laneWait) bool { return w.seq <= have }), nil
+	done, err := l.acknowledge(have, l.sender.Resume)
+	if err == nil {
+		l.speaks = on.speaks
+		l.pair.link.Store(on)
+	}
+	return done, err
 }
 
 // giveUp takes every publish that waits for this lane, to be finished by the
@@ -160,8 +237,15 @@ func (l *outLane) giveUp() []*publication {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failed = true
-	l.makeRoom()
-	return l.take(func(laneWait) bool { return true })
+	l.wakeWaiting()
+	out := l.take(func(laneWait) bool { return true })
+	for w := range l.late {
+		if w.pub != nil {
+			out = append(out, w.pub)
+			w.pub = nil
+		}
+	}
+	return out
 }
 
 // revive lets publishers wait for the peer again.
@@ -172,13 +256,19 @@ func (l *outLane) revive() {
 }
 
 // drop forgets everything for good; it returns the publishes that wait and
-// how many messages of QoS 1 are dropped.
-func (l *outLane) drop() (waiting []*publication, dropped int) {
+// how many messages are dropped.
+func (l *outLane) drop() (waiting []*publication, lost uint64) {
 	l.mu.Lock()
-	dropped = l.sender.Drop()
+	kept, loose := l.sender.Drop()
+	lost = uint64(kept + loose)
+	l.lost += lost
 	l.gone = true
 	l.mu.Unlock()
-	return l.giveUp(), dropped
+	waiting = l.giveUp()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.late)
+	return waiting, lost
 }
 
 // take removes the leading waits that match and returns them. The caller
@@ -201,7 +291,15 @@ func (l *outLane) take(match func(laneWait) bool) []*publication {
 	return out
 }
 
+// makeRoom lets waiting publishers try again when there is room worth it: not
+// all of them for every acknowledgement.
 func (l *outLane) makeRoom() {
+	if l.sender.Roomy() {
+		l.wakeWaiting()
+	}
+}
+
+func (l *outLane) wakeWaiting() {
 	if l.room != nil {
 		close(l.room)
 		l.room = nil
@@ -219,4 +317,67 @@ func (l *outLane) base() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sender.Base()
+}
+
+// held returns how many bytes are unacknowledged.
+func (l *outLane) held() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sender.Bytes()
+}
+
+// size is what a message takes of the lane's room.
+func (l *outLane) size(p *publishing) int {
+	if p.long && l.speaks >= dataProtocol {
+		return len(p.encoded) + referenceRoom
+	}
+	return len(p.encoded)
+}
+
+// referenceRoom is what a reference to a long message takes, in bytes.
+const referenceRoom = 10
+
+// fits reports whether the peer can take a message of that length at all.
+func (l *outLane) fits(p *publishing) bool {
+	return len(p.encoded) <= wire.MaxBody || l.speaks >= dataProtocol
+}
+
+// verdict is what becomes of a message at one lane.
+type verdict uint8
+
+const (
+	fits verdict = iota
+	laneFull
+	noCredit
+	peerFailed
+	tooLong
+)
+
+// judge says what becomes of a message. The caller holds mu.
+func (l *outLane) judge(p *publishing) verdict {
+	room := l.sender.Room(l.size(p), p.m.QoS)
+	switch {
+	case l.gone, l.failed && !room:
+		return peerFailed
+	case !l.fits(p):
+		return tooLong
+	case room:
+		return fits
+	case l.sender.Short():
+		return noCredit
+	}
+	return laneFull
+}
+
+// blocked returns what a message of QoS 1 or 2 has to wait for, nil for
+// nothing. The caller holds mu.
+func (l *outLane) blocked(size int, qos core.QoS) <-chan struct{} {
+	switch {
+	case l.gone, l.failed:
+		return nil
+	case l.room != nil && !l.sender.Roomy(): // behind those who wait already
+	case l.sender.Room(size, qos):
+		return nil
+	}
+	return l.waitRoom()
 }

@@ -11,23 +11,27 @@ import (
 
 // peer is another member of the cluster as this node works with it. It
 // outlives its links, so that lanes resume and tables need only what was
-// missed. Node.mu guards it, but for out, in and current.
+// missed. Node.mu guards it, but for the lanes and current.
 type peer struct {
 	uid     core.UID
 	name    core.NodeID
 	slot    int // in the route table
-	out     *outLane
-	in      *inLane
+	lanes   [wire.MaxLanes]*lanePair
+	outs    outLanes      // ours of lanes; it never changes
+	routes  routesAt      // how much of its table is in effect
 	copy    *replica.Copy // its table, as we hold it
 	feed    *replica.Feed // our table, on its way to it; nil without a link
 	link    *link
 	current atomic.Pointer[link] // the same as link, for the data path
-	noLocal bool                 // its copy says that it wants publishers
+	data    [wire.MaxLanes]*link // connections of the lanes
+	// dialling are the lanes whose connection is being dialled.
+	dialling [wire.MaxLanes]bool
+	noLocal  bool // its copy says that it wants publishers
 }
 
-// addPeer makes room for a member; the route table bounds how many there are.
-// The sequences of its lane start where every welcome to it has said.
-func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
+// addPeer makes room for a member that speaks a protocol; the route table
+// bounds how many there are.
+func (n *Node) addPeer(uid core.UID, name core.NodeID, speaks uint16) (*peer, error) {
 	if p := n.peers[uid]; p != nil {
 		p.name = name
 		return p, nil
@@ -38,16 +42,14 @@ func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
 	}
 	p := &peer{
 		uid: uid, name: name, slot: slot,
-		in:   newInLane(n.recovered[uid]),
 		copy: replica.NewCopy(replica.Limits{}),
 	}
-	o := n.opts.Lane
-	o.After = n.laneBase(uid) - 1
-	delete(n.bases, uid)
-	delete(n.recovered, uid)
-	p.out = newOutLane(o, n.began, p.wake)
+	p.routes.set(allRoutes)
+	if state, member := n.members.StateOf(uid); member {
+		n.routes.SetLive(slot, state.Live())
+	}
+	n.makeLanes(p, speaks)
 	n.peers[uid] = p
-	n.lanes[slot].Store(p.out)
 	n.routes.SetFlood(slot, true)
 	n.setWantPublishers(slot, true)
 	return p, nil
@@ -56,7 +58,7 @@ func (n *Node) addPeer(uid core.UID, name core.NodeID) (*peer, error) {
 // maxBases bounds the nodes that were told a base and became no peers yet.
 const maxBases = 4096
 
-// laneBase is where the lane to a node that is no peer yet will start. It is
+// laneBase is where the lanes to a node that is no peer yet will start. It is
 // made of cluster time, so it is above every sequence of a lane to that node
 // that was dropped before; and it is chosen once, since the node may hear of it
 // on a connection that is not the one that becomes the link.
@@ -86,28 +88,15 @@ func (n *Node) dropPeer(uid core.UID) {
 			_ = n.routes.Apply(p.slot, k.Filter, false) // it was let in
 		}
 	}
-	waiting, dropped := p.out.drop()
-	n.count.incomplete.Add(uint64(len(waiting)))
-	n.count.droppedSpool.Add(uint64(dropped))
-	n.later = append(n.later, func() { finish(waiting) })
 	if p.link != nil {
 		p.link.finish()
-		p.link = nil
-		p.current.Store(nil)
+		n.detach(p)
 	}
-	if inc, seq := p.in.accepted(); inc != 0 && len(n.recovered) < maxBases { // it may return with the same lane
-		n.recovered[uid] = core.LaneSeq{Node: uid, Incarnation: inc, Lane: theLane, Seq: seq}
-	}
-	n.lanes[p.slot].CompareAndSwap(p.out, nil)
+	waiting := n.dropLanes(p)
+	n.count.incomplete.Add(uint64(len(waiting)))
+	n.later = append(n.later, func() { finish(waiting) })
 	n.routes.Release(p.slot)
 	delete(n.peers, uid)
-}
-
-// wake wakes the writer of the peer's link, if it has one.
-func (p *peer) wake() {
-	if l := p.current.Load(); l != nil {
-		l.wake()
-	}
 }
 
 // applyChanges brings the rows of a peer's table into effect.
@@ -131,6 +120,7 @@ func (n *Node) applyChanges(p *peer, changes []replica.Change) {
 	}
 	n.routes.SetFlood(p.slot, !p.copy.Complete())
 	n.setWantPublishers(p.slot, p.noLocal || !p.copy.Complete())
+	p.routes.follow(p.copy.Have())
 }
 
 // setWantPublishers says whether messages to the node of a slot name their
@@ -196,5 +186,14 @@ func (n *Node) pump() {
 			p.link.tables.Store(true)
 			p.link.wake()
 		}
+	}
+}
+
+// setLeftNode says that the node of a slot is gone by its own will.
+func (n *Node) setLeftNode(slot int, on bool) {
+	if bit := uint64(1) << slot; on {
+		n.leftNodes.Or(bit)
+	} else {
+		n.leftNodes.And(^bit)
 	}
 }

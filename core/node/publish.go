@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/bits"
@@ -20,7 +21,9 @@ const publishWait = 10 * time.Second
 // takes nothing.
 var ErrNoRoom = errors.New("a node that the message must go to has no room for it")
 
-// ErrTooLarge refuses a message that does not fit into a frame between nodes.
+// ErrTooLarge refuses a message that is longer than MQTT lets any be or, if it
+// is to be retained or a node that it must go to is of an older build, than a
+// frame between nodes.
 var ErrTooLarge = errors.New("the message is too large to be forwarded between nodes")
 
 // Publish routes m to every matching session of the cluster. See
@@ -30,9 +33,10 @@ func (n *Node) Publish(ctx context.Context, m *core.Message, on core.Outcome) er
 	if m.Retain {
 		m = n.stamped(m)
 	}
-	nodes, matched := n.targets(m)
-	if nodes == 0 {
-		matched = n.deliverHere(m, on.Admitted)
+	t := n.targets(m)
+	if t.nodes == 0 {
+		n.countAway(t)
+		matched := n.deliverHere(m, on.Admitted) || t.matched
 		if on.Accepted == nil || m.QoS == 0 {
 			return nil
 		}
@@ -43,29 +47,51 @@ func (n *Node) Publish(ctx context.Context, m *core.Message, on core.Outcome) er
 		n.opts.Journal.Written(func() { on.Accepted(matched) })
 		return nil
 	}
-	p := &publishing{m: m, on: on, nodes: nodes, matched: matched}
+	p := &publishing{m: m, on: on, targets: t, publisher: n.publisherOf(m), version: n.changes.of(m.Publisher)}
 	return n.forward(ctx, p)
 }
 
-// targets returns the nodes that m goes to, and whether a subscription of one
-// of them matches: a message to be retained goes to every live one.
-func (n *Node) targets(m *core.Message) (nodes uint64, matched bool) {
-	nodes = n.routes.Match(m.Topic)
+// targets are the nodes that a message goes to.
+type targets struct {
+	nodes   uint64 // live ones
+	away    uint64 // that have a subscription and are not live
+	matched bool   // a subscription of a live node matches
+}
+
+// targets returns where m goes: a message to be retained goes to every live
+// node.
+func (n *Node) targets(m *core.Message) targets {
+	nodes, away := n.routes.MatchAll(m.Topic)
+	t := targets{nodes: nodes, away: away, matched: nodes != 0}
 	if m.Retain {
-		return n.routes.Live(), nodes != 0
+		t.nodes = n.routes.Live()
 	}
-	return nodes, nodes != 0
+	return t
+}
+
+// countAway counts a message as dropped for each node that wants it and is
+// failed, or has left.
+func (n *Node) countAway(t targets) {
+	if t.away == 0 {
+		return
+	}
+	gone := bits.OnesCount64(t.away & n.leftNodes.Load())
+	n.count.droppedLeft.Add(uint64(gone))
+	n.count.droppedFailed.Add(uint64(bits.OnesCount64(t.away) - gone))
+	n.count.routed.Add(uint64(bits.OnesCount64(t.away)))
 }
 
 // publishing is one message on its way to the lanes.
 type publishing struct {
-	m       *core.Message
-	on      core.Outcome
-	nodes   uint64
-	matched bool
-	named   bool // the encoding has the publisher
-	encoded []byte
-	pub     *publication // nil: nobody waits for acknowledgements
+	targets
+	m         *core.Message
+	on        core.Outcome
+	publisher uint64 // its hash
+	version   uint64 // of our routes, with the publisher's last change; 0: all have it
+	named     bool   // the encoding has the publisher
+	long      bool   // it goes in parts; encoded is nobody else's then
+	encoded   []byte
+	pub       *publication // nil: nobody waits for acknowledgements
 }
 
 // encode encodes the message for the nodes that it goes to.
@@ -75,8 +101,20 @@ func (n *Node) encode(p *publishing) error {
 		return nil
 	}
 	p.named = named
-	p.encoded = wire.AppendMessage(p.encoded[:0], p.m, wire.MessageOptions{Began: n.began, Publisher: named})
-	if len(p.encoded) > wire.MaxBody {
+	dst := p.encoded[:0]
+	if p.long || len(p.m.Topic)+len(p.m.Payload)+len(p.m.Properties()) > wire.MaxWhole {
+		dst = nil // lanes keep it
+	}
+	p.encoded = wire.AppendMessage(dst, p.m, wire.MessageOptions{Began: n.began, Publisher: named})
+	p.long = len(p.encoded) > wire.MaxWhole
+	if p.long && dst != nil {
+		p.encoded = bytes.Clone(p.encoded)
+	}
+	limit := wire.MaxMessage
+	if p.m.Retain {
+		limit = wire.MaxBody // so that a repair can bring it
+	}
+	if len(p.encoded) > limit {
 		n.count.tooLarge.Add(1)
 		return ErrTooLarge
 	}
@@ -88,7 +126,12 @@ func (n *Node) encode(p *publishing) error {
 func (n *Node) forward(ctx context.Context, p *publishing) error {
 	buf := n.encodeBufs.Get().(*[]byte)
 	p.encoded = (*buf)[:0]
-	defer func() { *buf = p.encoded; n.encodeBufs.Put(buf) }()
+	defer func() {
+		if !p.long { // else lanes have it
+			*buf = p.encoded
+		}
+		n.encodeBufs.Put(buf)
+	}()
 	if p.m.QoS > 0 {
 		p.pub = &publication{accepted: p.on.Accepted}
 		p.pub.left.Store(1) // the admission itself
@@ -98,11 +141,12 @@ func (n *Node) forward(ctx context.Context, p *publishing) error {
 		if err := n.encode(p); err != nil {
 			return err
 		}
-		room := n.admit(p)
+		room, err := n.admit(p)
 		if room == nil {
-			return nil
+			return err
 		}
 		if deadline == nil {
+			n.count.paused.Add(1)
 			t := time.NewTimer(publishWait)
 			defer t.Stop()
 			deadline = t.C
@@ -116,40 +160,57 @@ func (n *Node) forward(ctx context.Context, p *publishing) error {
 			n.count.refusedPublish.Add(1)
 			return ErrNoRoom
 		}
-		p.nodes, p.matched = n.targets(p.m)
+		p.targets = n.targets(p.m)
 	}
 }
 
 // admit is the one step: take room on every lane, number, deliver locally. It
 // returns a channel to wait on, and has done nothing, when a lane has no room
-// for a message of QoS 1.
-func (n *Node) admit(p *publishing) <-chan struct{} {
+// for a message of QoS 1 or 2; and an error, when a node cannot take it at all.
+func (n *Node) admit(p *publishing) (<-chan struct{}, error) {
 	var held [route.MaxSlots]*outLane
 	lanes := held[:0]
 	for rest := p.nodes; rest != 0; rest &= rest - 1 {
 		if l := n.lanes[bits.TrailingZeros64(rest)].Load(); l != nil {
-			l.mu.Lock()
-			lanes = append(lanes, l)
+			out := l.of(p.publisher)
+			out.mu.Lock()
+			lanes = append(lanes, out)
 		}
 	}
-	var wait <-chan struct{}
-	if p.m.QoS > 0 {
-		wait = fullLane(lanes, len(p.encoded), p.m.QoS)
-	}
-	if wait == nil {
+	wait, err := n.obstacle(lanes, p)
+	if wait == nil && err == nil {
 		n.number(lanes, p)
 	}
 	for _, l := range lanes {
 		l.mu.Unlock()
 	}
-	if wait != nil {
-		return wait
+	if wait != nil || err != nil {
+		return wait, err
 	}
 	for _, l := range lanes {
 		l.wake()
 	}
+	n.countAway(p.targets)
 	n.finishAdmission(p, n.deliverHere(p.m, p.on.Admitted))
-	return nil
+	return nil, nil
+}
+
+// obstacle is why a message of QoS 1 or 2 cannot be admitted: a lane to wait
+// for, or an error. The caller holds the lanes.
+func (n *Node) obstacle(lanes []*outLane, p *publishing) (<-chan struct{}, error) {
+	if p.m.QoS == 0 {
+		return nil, nil
+	}
+	for _, l := range lanes {
+		if !l.gone && !l.failed && !l.fits(p) {
+			n.count.tooLarge.Add(1)
+			return nil, ErrTooLarge
+		}
+		if wait := l.blocked(l.size(p), p.m.QoS); wait != nil {
+			return wait, nil
+		}
+	}
+	return nil, nil
 }
 
 // finishAdmission ends the wait for this node itself: what it has to keep must
@@ -185,32 +246,25 @@ func (n *Node) deliverHere(m *core.Message, admitted func()) (matched bool) {
 	return matched
 }
 
-func fullLane(lanes []*outLane, size int, qos core.QoS) <-chan struct{} {
-	for _, l := range lanes {
-		if !l.gone && !l.failed && !l.sender.Room(size, qos) {
-			return l.waitRoom()
-		}
-	}
-	return nil
-}
-
 // number appends the message to each lane. Where there is no room it is
 // dropped and counted: at QoS 0, and for a peer that failed since the match.
 // Nobody waits for such a peer; what it gets of the message is a courtesy.
 func (n *Node) number(lanes []*outLane, p *publishing) {
 	expires := p.m.Extra != nil && !p.m.Extra.Expires.IsZero()
+	n.count.routed.Add(uint64(len(lanes)))
 	for _, l := range lanes {
-		switch room := l.sender.Room(len(p.encoded), p.m.QoS); {
-		case l.gone, l.failed && !room:
-			n.count.droppedFailed.Add(1)
-		case !room:
-			n.count.droppedLane.Add(1)
-		default:
-			seq := l.append(p.encoded, p.m.QoS, n.waitsFor(l, p.pub))
-			if expires {
-				l.expiring = seq
-			}
+		switch l.judge(p) {
+		case fits:
+			l.append(p, laneWait{pub: n.waitsFor(l, p.pub), expires: expires, version: p.version})
 			n.count.forwarded.Add(1)
+		case peerFailed:
+			n.count.droppedFailed.Add(1)
+		case tooLong:
+			n.count.droppedLong.Add(1)
+		case noCredit:
+			n.count.droppedCredit.Add(1)
+		default:
+			n.count.droppedLane.Add(1)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/muster-mqtt/muster/core"
@@ -37,16 +38,32 @@ func (n *Node) readAll(l *link) error {
 			return err
 		}
 		body, err := l.opener.Open(raw)
-		if err == nil && wire.IsLane(body) {
-			err = n.receiveLane(l, body)
-		} else if err == nil {
-			err = n.receiveControl(l, body)
+		if err == nil {
+			l.hear(n.now())
+			err = n.receive(l, body)
 		}
 		if err != nil {
 			n.count.badFrames.Add(1)
 			return err
 		}
 	}
+}
+
+// errNoLane refuses a frame of a lane on a link that carries none.
+var errNoLane = errors.New("frame of a data lane on a link that carries none")
+
+// receive takes one frame of a link.
+func (n *Node) receive(l *link, body []byte) error {
+	lane, part := wire.IsLane(body), wire.IsPart(body)
+	switch {
+	case l.lanes == nil && (lane || part):
+		return errNoLane
+	case lane:
+		return n.receiveLane(l, body)
+	case part:
+		return n.receivePart(l, body)
+	}
+	return n.receiveControl(l, body)
 }
 
 // receiveControl takes one control frame. What concerns the data lane alone
@@ -57,18 +74,18 @@ func (n *Node) receiveControl(l *link, body []byte) error {
 		return err
 	}
 	switch f := f.(type) {
-	case wire.LaneAck:
-		if f.Incarnation == l.self {
-			return l.peer.out.ack(f.Seq)
-		}
-		return nil
-	case wire.LaneNak:
-		if f.Incarnation == l.self {
-			return l.peer.out.nak(f.From)
-		}
-		return nil
+	case wire.LaneAck, wire.LaneNak, wire.LaneGrant:
+		return l.laneTold(f)
+	}
+	if l.data {
+		return n.receiveData(l, f)
+	}
+	switch f := f.(type) {
 	case wire.Retained, wire.RetainedItems:
 		return n.receiveRetained(l, f)
+	}
+	if l.lanes != nil {
+		n.echoLane(l, f)
 	}
 	n.mu.Lock()
 	defer n.release()
@@ -84,11 +101,9 @@ func (n *Node) receiveControl(l *link, body []byte) error {
 func (n *Node) control(p *peer, f wire.Frame) error {
 	switch f := f.(type) {
 	case wire.Probe:
-		p.in.ackDue.Store(true) // once more: the last one may be lost
 		n.sendTo(p.uid, wire.Echo{ID: f.ID, ViewHash: n.members.Hash()})
 	case wire.Echo:
 		n.members.Echo(n.now(), p.uid)
-		p.out.echoed()
 	case wire.Bye:
 		n.bye(p.link, f)
 	case wire.Entries:
@@ -158,7 +173,7 @@ func (n *Node) applied(p *peer, changes []replica.Change, reply replica.Message)
 func (n *Node) feedMoved(p *peer) {
 	p.link.tables.Store(true)
 	p.link.wake()
-	n.visible.reached(n.ackedByAll())
+	n.acknowledged()
 }
 
 // credible leaves out entries whose stamp is too far in the future.
@@ -176,13 +191,9 @@ func (n *Node) credible(entries []membership.Entry) []membership.Entry {
 
 // moved follows the peers of our cluster when it is merged into another.
 func (n *Node) moved(m wire.Moved) {
-	switch {
-	case m.Cluster.IsZero():
-	case m.Cluster.UID == n.cluster.UID || m.Cluster.Compare(n.cluster) < 0:
-		n.adopt(m.Cluster, m.Merged)
-	default: // ours is the better one: the peer will follow us
-		n.adopt(n.cluster, append(m.Merged, m.Cluster.UID))
-	}
+	to := n.standing()
+	changed := to.Follow(m.Cluster, m.Merged)
+	n.moveTo(to, changed)
 }
 
 func (n *Node) takeClaims(claims []wire.Claim) {
@@ -248,7 +259,7 @@ func (n *Node) refusedBy(e *RefusedError) {
 		n.markDirty()
 		n.log.Warn("this node was removed from the cluster that it would merge with; `muster cluster join` on it lets it in again", "by", e.Name)
 	}
-	if e.Code != wire.RefuseRedundant && e.Code != wire.RefuseBusy && !n.quiet.hush(string(e.Name), n.now()) {
+	if e.Code != wire.RefuseRedundant && e.Code != wire.RefuseBusy && !n.quiet.hush(string(e.Name), e.Code, n.now()) {
 		n.log.Warn("refused", "by", e.Name, "reason", e.Text)
 	}
 }

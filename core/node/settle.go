@@ -3,39 +3,30 @@ package node
 import (
 	"errors"
 	"net"
-	"slices"
 
 	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/autocluster"
 	"github.com/muster-mqtt/muster/core/membership"
 	"github.com/muster-mqtt/muster/core/replica"
 	"github.com/muster-mqtt/muster/core/wire"
 )
 
-// maxMerged bounds the uids of clusters that were merged into ours.
-const maxMerged = 64
-
 // resolve returns the cluster that both sides of a connection are in when it
-// becomes a link; zero if it must not become one. Both sides compute it from
-// the same two welcomes.
+// becomes a link; zero if it must not become one.
 func resolve(dialler, acceptor wire.Welcome) core.Cluster {
-	a, b := dialler.Cluster, acceptor.Cluster
-	switch {
-	case dialler.Probe:
-		return core.Cluster{}
-	case a.UID == b.UID:
-		return a // also zero and zero
-	case (dialler.Left || acceptor.Left) && !dialler.Operator:
-		return core.Cluster{}
-	case a.IsZero(), slices.Contains(acceptor.Merged, a.UID):
-		return b
-	case b.IsZero(), slices.Contains(dialler.Merged, b.UID):
-		return a
-	case dialler.Merge && a.Compare(b) < 0:
-		return a
-	case dialler.Merge:
-		return b
+	return autocluster.Resolve(offer(dialler), offer(acceptor))
+}
+
+func offer(w wire.Welcome) autocluster.Offer {
+	return autocluster.Offer{
+		Standing: autocluster.Standing{Cluster: w.Cluster, Merged: w.Merged, Left: w.Left},
+		Probe:    w.Probe, Merge: w.Merge, Operator: w.Operator,
 	}
-	return core.Cluster{}
+}
+
+// standing is where this node stands.
+func (n *Node) standing() autocluster.Standing {
+	return autocluster.Standing{Cluster: n.cluster, Merged: n.merged, Left: n.left}
 }
 
 // errNotLinked says that two nodes have nothing to do with each other: other
@@ -53,6 +44,10 @@ var errNoRoom = errors.New("there is no room for the node, or its lanes do not f
 // welcome as the first frame of the new link, with a refusal, or, to one that
 // only asks, with the welcome alone.
 func (n *Node) settleAccepted(c *conn, theirs wire.Welcome) {
+	if theirs.Data != 0 {
+		n.settleData(c, theirs)
+		return
+	}
 	n.mu.Lock()
 	defer n.release()
 	mine := n.welcomeLocked(c, intent{})
@@ -67,9 +62,13 @@ func (n *Node) settleAccepted(c *conn, theirs wire.Welcome) {
 		n.answerOnly(c, mine)
 		return
 	}
+	if c.tl.Info().HelloOnly {
+		n.answerOnly(c, wire.Refuse{Code: wire.RefuseTransport, Text: "the node links over another transport: give all nodes the same transport.type"})
+		return
+	}
 	if no := n.objection(c, theirs, theirs.Operator, mine.Cluster); no != nil {
 		n.count.hellosRefused.Add(1)
-		if !n.quiet.hush(c.tl.Info().Remote, n.now()) {
+		if !n.quiet.hush(c.tl.Info().Remote, 0, n.now()) {
 			n.log.Warn("node refused", "name", c.who.Name, "remote", c.tl.Info().Remote, "reason", no.why)
 		}
 		n.answerOnly(c, no.frame)
@@ -157,9 +156,9 @@ func (n *Node) sameLane(c *conn) bool {
 	p := n.peers[c.who.UID]
 	switch {
 	case c.lane != nil:
-		return p != nil && p.out == c.lane
+		return p != nil && p.lanes[0] == c.lane
 	case p != nil:
-		return p.out.first == c.base
+		return p.lanes[0].out.first == c.base
 	}
 	return n.bases[c.who.UID] == c.base
 }
@@ -176,7 +175,7 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 		n.setLeft(false)
 		n.markDirty()
 	}
-	p, err := n.addPeer(c.who.UID, c.who.Name)
+	p, err := n.addPeer(c.who.UID, c.who.Name, c.speaks)
 	if err != nil {
 		n.log.Warn("no room for another node", "name", c.who.Name, "error", err)
 		n.answerOnly(c, wire.Refuse{Code: wire.RefuseFull, Text: err.Error()})
@@ -198,6 +197,7 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 		n.members.LinkDown(n.now(), p.uid)
 		return nil
 	}
+	l.theirLanes = theirs.Count
 	n.later = append(n.later, func() { finish(done) })
 	n.routes.SetFlood(p.slot, !p.copy.Complete())
 	p.feed = replica.NewFeed(n.table, theirs.Have)
@@ -206,24 +206,16 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 	return l
 }
 
-// begin takes up the lanes and the table where they stand.
+// begin takes up the table where it stands and, by protocol 1, the lane.
 func (p *peer) begin(l *link, theirs wire.Welcome) ([]*publication, error) {
-	have, base := uint64(0), uint64(1)
-	for _, pos := range theirs.Lanes {
-		if pos.Lane == theLane {
-			base = pos.Base
-			if pos.Incarnation == l.self {
-				have = pos.Received
-			}
-		}
-	}
 	if err := p.copy.Meet(l.inc); err != nil {
 		return nil, err
 	}
-	if err := p.in.begin(l.inc, base); err != nil {
-		return nil, err
+	p.routes.follow(p.copy.Have())
+	if l.speaks >= dataProtocol {
+		return nil, nil
 	}
-	return p.out.resume(have, l)
+	return p.lanes[0].begin(l, theirs.Lanes)
 }
 
 // launch starts the goroutines of an installed link; first is sent before
@@ -240,44 +232,38 @@ func (n *Node) launch(l *link, first wire.Frame) {
 	l.wake()
 	n.start(func() { n.write(l) })
 	n.start(func() { n.read(l) })
+	n.wantData(l.peer)
 }
 
 // adopt makes target our cluster. If we had another, ours has been merged
 // into it, and our peers are told to follow.
 func (n *Node) adopt(target core.Cluster, merged []core.UID) {
-	changed := n.learnMerged(merged)
-	if n.cluster != target {
-		changed = true
-		if !n.cluster.IsZero() {
-			n.count.clusterMerges.Add(1)
-			n.log.Info("cluster merged into another", "from", n.cluster.UID, "to", target.UID)
-			n.learnMerged([]core.UID{n.cluster.UID})
-		}
-		joined := n.joined
-		if n.cluster.IsZero() || joined == 0 {
-			joined = n.stamp()
-		}
-		n.setLeft(false)
-		n.setCluster(target, joined)
-	}
-	if changed {
-		n.markDirty()
-		n.broadcast(wire.Moved{Cluster: n.cluster, Merged: n.merged})
-	}
+	to := n.standing()
+	changed := to.Adopt(target, merged)
+	n.moveTo(to, changed)
 }
 
-// learnMerged takes in clusters that were merged into ours. When there are too
-// many, all nodes keep the same ones: the lowest.
-func (n *Node) learnMerged(uids []core.UID) (changed bool) {
-	all := append(slices.Clone(n.merged), uids...)
-	slices.SortFunc(all, core.UID.Compare)
-	all = slices.Compact(all)
-	all = all[:min(len(all), maxMerged)]
-	if slices.Equal(all, n.merged) {
-		return false
+// moveTo makes to our standing, if it has changed.
+func (n *Node) moveTo(to autocluster.Standing, changed bool) {
+	if !changed {
+		return
 	}
-	n.merged = all
-	return true
+	from := n.cluster
+	n.merged = to.Merged
+	if to.Cluster != from {
+		if !from.IsZero() {
+			n.count.clusterMerges.Add(1)
+			n.log.Info("cluster merged into another", "from", from.UID, "to", to.Cluster.UID)
+		}
+		joined := n.joined
+		if from.IsZero() || joined == 0 {
+			joined = n.stamp()
+		}
+		n.setLeft(to.Left)
+		n.setCluster(to.Cluster, joined)
+	}
+	n.markDirty()
+	n.broadcast(wire.Moved{Cluster: n.cluster, Merged: n.merged})
 }
 
 // observeStamp takes the higher of two cluster times at a link-up.

@@ -106,6 +106,9 @@ func (n *Node) Subscribe(s core.Subscriber, sub core.Subscription, visible func(
 	if sub.NoLocal {
 		version = max(version, n.table.RowVersion(wire.NoLocalKey()))
 	}
+	if n.ackedByAll() < version && !n.changes.note(s.ClientID(), version) {
+		n.count.changersFull.Add(1)
+	}
 	n.subs.mu.Unlock()
 	if !n.waitVisible(version, visible) {
 		n.later = append(n.later, visible)
@@ -140,6 +143,13 @@ func (n *Node) waitVisible(version uint64, visible func()) bool {
 	n.visible.add(&visibilityWait{version: version, due: n.now().Add(n.opts.VisibilityTimeout), visible: visible})
 	n.arm()
 	return true
+}
+
+// acknowledged lets go what has waited for all alive peers to have our routes.
+func (n *Node) acknowledged() {
+	all := n.ackedByAll()
+	n.visible.reached(all)
+	n.changes.reached(all)
 }
 
 // ackedByAll returns the version of our table that every alive peer has.

@@ -28,6 +28,15 @@ type watch struct {
 	name    string
 	started atomic.Bool // its goroutine runs
 	open    atomic.Bool // a snapshot has come, and the watch stands
+	again   chan struct{}
+}
+
+// reopen ends the pause before the next try, if there is one.
+func (w *watch) reopen() {
+	select {
+	case w.again <- struct{}{}:
+	default: // one is pending
+	}
 }
 
 // The pauses between a lost watch and the next.
@@ -55,6 +64,7 @@ func (n *Node) watches(w *watch) {
 		case <-n.ctx.Done():
 			return
 		case <-timer.C:
+		case <-w.again:
 		}
 		err := w.src.Watch(n.ctx, func(a discovery.Answer) {
 			w.open.Store(true)

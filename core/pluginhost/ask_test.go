@@ -80,6 +80,25 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
+// An orderly stop in the middle of a Register leaves no entry behind: nobody
+// knows whether it was made.
+func TestStopWhileRegistering(t *testing.T) {
+	o, b := backed(t, map[string]any{"slow": true})
+	h, stop := run(t, o)
+	h.SetListed(true)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for !b.has(t, "nodes/uid-1") {
+		if _, err := h.Discover(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if b.has(t, "nodes/uid-1") {
+		t.Error("the entry outlives an orderly stop")
+	}
+}
+
 func TestRegistersAgainInANewProcess(t *testing.T) {
 	o, b := backed(t, nil)
 	h, _ := run(t, o)

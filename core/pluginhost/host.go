@@ -61,11 +61,16 @@ type Host struct {
 	suspect chan *session // did not answer in time
 	enable  chan struct{}
 	disable chan struct{}
-	down    teller // of Run alone
+	woken   chan struct{}
+	look    chan chan<- bool // asks for the health; takes whether anything came
+	down    teller           // of Run alone
+	// forgiven says that Enable came while the plugin ran; of Run alone.
+	forgiven bool
 
 	mu      sync.Mutex
 	status  Status
 	trouble teller   // of the answers
+	asked   outcome  // of the last Discover
 	session *session // while Ready
 	changed chan struct{}
 	listed  bool          // the node is to be registered
@@ -84,6 +89,8 @@ func New(o Options) (*Host, error) {
 		suspect: make(chan *session, 1),
 		enable:  make(chan struct{}, 1),
 		disable: make(chan struct{}, 1),
+		woken:   make(chan struct{}, 1),
+		look:    make(chan chan<- bool),
 		relist:  make(chan struct{}, 1),
 		changed: make(chan struct{}),
 		status:  Status{Strategy: o.Strategy, State: Starting},
@@ -112,6 +119,11 @@ func (h *Host) Changed() <-chan struct{} {
 	defer h.mu.Unlock()
 	return h.changed
 }
+
+// Woken returns a channel that brings a value when it is worth asking again
+// before the time: the plugin is another process than before, or answers after
+// it had failed.
+func (h *Host) Woken() <-chan struct{} { return h.woken }
 
 // Enable makes a host that waits, for whatever reason, start its plugin now,
 // and forgets its deaths.
@@ -143,6 +155,7 @@ func (h *Host) Discover(ctx context.Context) (discovery.Answer, error) {
 		err = h.failed(ctx, s, err)
 		h.noteError(err)
 		h.noteTrouble(s, err)
+		h.noteOutcome(err)
 		return discovery.Answer{}, err
 	}
 	h.noteAnswer(a)
@@ -203,6 +216,8 @@ func (h *Host) failed(ctx context.Context, s *session, err error) error {
 func (h *Host) noteAnswer(a discovery.Answer) {
 	h.mu.Lock()
 	h.status.LastAnswer, h.status.Candidates = time.Now(), len(a.Candidates)
+	h.asked = outcome{at: h.status.LastAnswer}
+	h.tell()
 	changed := !slices.Equal(h.status.Warnings, a.Warnings)
 	h.status.Warnings = slices.Clone(a.Warnings)
 	again := h.trouble.news("")

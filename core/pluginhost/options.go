@@ -37,7 +37,7 @@ type Options struct {
 	RegisterTTL time.Duration
 
 	Timers Timers
-	Rand   *rand.Rand // spreads restarts by ±10 %; used by Run alone; nil = no spreading
+	Rand   *rand.Rand // shortens restarts by 15 to 25 %; used by Run alone; nil = no spreading
 }
 
 // Timers are all durations of a Host. A zero one is the default.

@@ -27,7 +27,7 @@ func (h *Host) Run(ctx context.Context) error {
 		dir, err := h.directory(&swept)
 		var since time.Time
 		if err == nil {
-			since, err = h.live(ctx, dir)
+			since, err = h.live(ctx, dir, starts > 0)
 		}
 		if ctx.Err() != nil {
 			break
@@ -62,8 +62,8 @@ func (h *Host) directory(swept *bool) (string, error) {
 }
 
 // live is one life of the plugin. It returns when it had become ready, if it
-// had, and why it ended.
-func (h *Host) live(ctx context.Context, dir string) (since time.Time, err error) {
+// had, and why it ended; again says that it is not the first.
+func (h *Host) live(ctx context.Context, dir string, again bool) (since time.Time, err error) {
 	s, err := launch(ctx, &h.o, dir, &h.limit)
 	if err != nil {
 		return time.Time{}, err
@@ -76,6 +76,9 @@ func (h *Host) live(ctx context.Context, dir string) (since time.Time, err error
 		st.State, st.PID, st.Version, st.Path = Ready, s.proc.pid(), s.info.Version, s.path
 		st.Capabilities = s.info.Capabilities
 	})
+	if again {
+		poke(h.woken)
+	}
 	tended := h.tend(s)
 	err = h.watch(ctx, s)
 	s.condemn(err)
@@ -100,6 +103,7 @@ func (h *Host) watch(ctx context.Context, s *session) error {
 		case <-s.proc.gone:
 			return s.died()
 		case <-h.enable: // it runs already
+			h.forgiven = true
 		case <-h.disable:
 			return errDisabled
 		case suspect := <-h.suspect:
@@ -124,6 +128,10 @@ func (h *Host) next(b *backoff, since time.Time, err error) time.Duration {
 		h.move(func(s *Status) { s.State = Refused })
 		return -1
 	}
+	if h.forgiven {
+		b.reset()
+		h.forgiven = false
+	}
 	delay := h.spread(b.died(time.Now(), since))
 	state := Restarting
 	if b.open {
@@ -138,11 +146,14 @@ func (h *Host) next(b *backoff, since time.Time, err error) time.Duration {
 	return delay
 }
 
+// spread shortens a delay by 15 to 25 %, so that many nodes do not start their
+// plugins at once, and the start itself still falls into the time that the
+// delay names.
 func (h *Host) spread(d time.Duration) time.Duration {
 	if h.o.Rand == nil || d == 0 {
 		return d
 	}
-	return d - d/10 + time.Duration(h.o.Rand.Int64N(int64(d/5)+1))
+	return d - d/4 + time.Duration(h.o.Rand.Int64N(int64(d/10)+1))
 }
 
 // rest waits; it reports whether Enable ended it. Disable makes it wait for
@@ -174,6 +185,11 @@ func (h *Host) move(f func(*Status)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f(&h.status)
+	h.tell()
+}
+
+// tell tells those who wait for a change. The lock is held.
+func (h *Host) tell() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }

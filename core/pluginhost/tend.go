@@ -46,22 +46,35 @@ func (h *Host) tend(s *session) (end func(orderly bool)) {
 type keeper struct {
 	h     *Host
 	s     *session
-	asked bool // a Register has succeeded in this session
+	asked bool // a Register has succeeded in this session, or was cut short
 	fails int
 }
 
 func (k *keeper) run(ctx context.Context) {
 	for {
 		pause := k.step(ctx)
-		timer := time.NewTimer(pause)
+		if !k.rest(ctx, pause) {
+			return
+		}
+	}
+}
+
+// rest waits until there is something to do; it reports false at the end.
+// Meanwhile it looks at the health for those who ask.
+func (k *keeper) rest(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return
+			return false
 		case <-k.h.relist:
+			return true
 		case <-timer.C:
+			return true
+		case done := <-k.h.look:
+			done <- k.health(ctx)
 		}
-		timer.Stop()
 	}
 }
 
@@ -92,6 +105,7 @@ func (k *keeper) register(ctx context.Context) time.Duration {
 		return err
 	})
 	if ctx.Err() != nil {
+		k.asked = true // it may have been done: an orderly end takes it back
 		return 0
 	}
 	if err != nil {
@@ -135,9 +149,9 @@ func (k *keeper) deregister(ctx context.Context) {
 	k.h.noteRegistration(discovery.Registration{State: discovery.NotRegistered, Since: time.Now()})
 }
 
-// health asks the plugin how it does. One that does not answer is looked at
-// by the supervisor.
-func (k *keeper) health(ctx context.Context) {
+// health asks the plugin how it does. One that does not answer, which it
+// reports, is looked at by the supervisor.
+func (k *keeper) health(ctx context.Context) (answered bool) {
 	var now discovery.Health
 	err := within(ctx, k.h.o.Timers.Health, func(ctx context.Context) (err error) {
 		now, err = k.s.client.Health(ctx)
@@ -150,12 +164,14 @@ func (k *keeper) health(ctx context.Context) {
 		case k.h.suspect <- k.s:
 		default:
 		}
+		return false
 	case err == nil:
 		k.h.move(func(st *Status) { st.Health, st.HealthAt = now, time.Now() })
 		if k.asked && now.Registration.State != discovery.NotRegistered {
 			k.h.noteRegistration(now.Registration)
 		}
 	}
+	return true
 }
 
 // noteRegistration keeps the state of the node's entry and reports each

@@ -132,9 +132,18 @@ func set(word *atomic.Uint64, slot int, on bool) {
 // Match returns the live nodes that a publish to the topic goes to: bit i is
 // the node of slot i.
 func (t *Table) Match(topic core.Topic) uint64 {
-	bits := t.flood.Load()
+	live, _ := t.MatchAll(topic)
+	return live
+}
+
+// MatchAll is Match, and returns also the nodes that are not live and route the
+// topic.
+func (t *Table) MatchAll(topic core.Topic) (live, away uint64) {
+	var bits uint64
+	flood := t.flood.Load() // first: it ends when all routes are there
 	t.index.arena.Load().visit(string(topic), func(_ *entry[nodes], n *nodes) { bits |= n.bits.Load() })
-	return bits & t.mask.Load()
+	mask := t.mask.Load()
+	return (bits | flood) & mask, bits &^ mask
 }
 
 // Live returns the nodes that are live: bit i is the node of slot i.

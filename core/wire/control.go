@@ -63,6 +63,16 @@ type (
 		Incarnation core.Incarnation
 		From        uint64
 	}
+
+	// LaneGrant says how many bytes of messages of a lane may be without an
+	// acknowledgement. By 0 nothing is taken in for now: the bound stays, and
+	// nothing is to be sent. Before the first one on a link the sender goes by
+	// its own bound.
+	LaneGrant struct {
+		Lane        uint8
+		Incarnation core.Incarnation
+		Window      uint64
+	}
 )
 
 func decodeProbe(r *reader) Frame { return Probe{ID: r.uvarint(), ViewHash: r.uvarint()} }
@@ -139,4 +149,8 @@ func decodeLaneAck(r *reader) Frame {
 
 func decodeLaneNak(r *reader) Frame {
 	return LaneNak{Lane: r.u8(), Incarnation: r.incarnation(), From: r.uvarint()}
+}
+
+func decodeLaneGrant(r *reader) Frame {
+	return LaneGrant{Lane: r.u8(), Incarnation: r.incarnation(), Window: r.uvarint()}
 }

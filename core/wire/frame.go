@@ -28,6 +28,8 @@ const (
 	typeLaneNak  = 17 // 2026-11
 	typeRetained = 18 // 2026-11
 	typeItems    = 19 // 2026-11
+	typeGrant    = 20 // 2026-11, protocol 2
+	typePart     = 21 // 2026-11, protocol 2
 )
 
 // optional is the bit of the type byte that lets a receiver which does not
@@ -36,8 +38,8 @@ const optional = 0x80
 
 // Frame is one of the values that Append writes and Decode returns: Refuse,
 // Welcome, Probe, Echo, replica.Delta, replica.Ack, replica.Pull,
-// replica.Snapshot, Bye, Entries, Moved, Claims, LaneAck, LaneNak, Retained,
-// RetainedItems, and from Decode also Unknown. It is an interface without methods because four of
+// replica.Snapshot, Bye, Entries, Moved, Claims, LaneAck, LaneNak, LaneGrant,
+// Retained, RetainedItems, and from Decode also Unknown. It is an interface without methods because four of
 // them belong to core/replica.
 type Frame any
 
@@ -73,6 +75,8 @@ func codecs(kind byte) (codec, bool) {
 		typeLaneNak:  {"lane nak", decodeLaneNak},
 		typeRetained: {"retained", decodeRetained},
 		typeItems:    {"retained items", decodeItems},
+		typeGrant:    {"lane grant", decodeLaneGrant},
+		typePart:     {name: "part"},
 	}
 	if int(kind) >= len(list) || list[kind].name == "" {
 		return codec{}, false
@@ -113,6 +117,8 @@ func Append(dst []byte, f Frame) []byte {
 		return appendPosition(append(dst, typeLaneAck, f.Lane), f.Incarnation, f.Seq)
 	case LaneNak:
 		return appendPosition(append(dst, typeLaneNak, f.Lane), f.Incarnation, f.From)
+	case LaneGrant:
+		return appendPosition(append(dst, typeGrant|optional, f.Lane), f.Incarnation, f.Window)
 	case Retained:
 		return appendRetained(append(dst, typeRetained), f)
 	case RetainedItems:

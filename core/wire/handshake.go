@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ type Options struct {
 	Key  Key            // of the cluster, from StretchKey
 	Info transport.Info // of the link
 	Rand io.Reader      // source of the nonce; crypto/rand when nil
+	// Protocol is the highest version to speak, when it is to be lower than
+	// this build's; 0 is Protocol.
+	Protocol uint16
 }
 
 // Peer is the outcome of a handshake.
@@ -72,7 +76,10 @@ func NewHandshake(role Role, self Identity, o Options) (*Handshake, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	h := &Handshake{role: role, opts: o, own: hello{role: role, min: protocolMin, max: Protocol, who: self}}
+	if o.Protocol == 0 || o.Protocol > Protocol {
+		o.Protocol = Protocol
+	}
+	h := &Handshake{role: role, opts: o, own: hello{role: role, min: protocolMin, max: o.Protocol, who: self}}
 	if _, err := io.ReadFull(o.Rand, h.own.nonce[:]); err != nil {
 		return nil, fmt.Errorf("nonce: %w", err)
 	}
@@ -164,18 +171,31 @@ func (h *Handshake) judge(theirs hello) *Refusal {
 		return refusal(RefuseVersion, "no protocol version in common: %s speaks %d to %d, the node at the other end %d to %d",
 			theirs.who.Name, theirs.min, theirs.max, h.own.min, h.own.max)
 	case !certified(h.opts.Info.CertNames, theirs.who.Name):
-		return refusal(RefuseCertificate, "the certificate of %s does not name its host", theirs.who.Name)
+		return refusal(RefuseCertificate, "the certificate of %s does not name its host: it needs %s among its alternative names",
+			theirs.who.Name, theirs.who.Name.Host())
 	}
 	return nil
 }
 
 // certified reports whether the names of a verified certificate cover the host
-// part of a node name. Without any the transport has verified none.
+// part of a node name; nil means that the transport has verified none. An
+// address is covered by the same address alone, a host name by itself or by a
+// "*" in place of its first label (RFC 9525, sections 6.3 and 6.4).
 func certified(names []string, id core.NodeID) bool {
-	host := id.Host()
+	if names == nil {
+		return true
+	}
+	host := strings.TrimSuffix(id.Host(), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return slices.ContainsFunc(names, func(n string) bool {
+			other, err := netip.ParseAddr(n)
+			return err == nil && other.Unmap() == ip.Unmap().WithZone("")
+		})
+	}
 	_, parent, _ := strings.Cut(host, ".")
-	return len(names) == 0 || slices.ContainsFunc(names, func(n string) bool {
-		return strings.EqualFold(n, host) || parent != "" && strings.EqualFold(n, "*."+parent)
+	return slices.ContainsFunc(names, func(n string) bool {
+		n = strings.TrimSuffix(n, ".")
+		return n != "" && strings.EqualFold(n, host) || parent != "" && strings.EqualFold(n, "*."+parent)
 	})
 }
 

@@ -258,12 +258,17 @@ func TestCertified(t *testing.T) {
 		host  string
 		want  bool
 	}{
-		{"", "h", true}, {"h", "h", true}, {"x H", "h", true}, {"x", "h", false}, {"*.b.c", "a.b.c", true},
+		{"", "h", false}, {"h", "h", true}, {"x H", "h", true}, {"x", "h", false}, {"*.b.c", "a.b.c", true},
 		{"*.b.c", "b.c", false}, {"*.b.c", "a.a.b.c", false}, {"*.", "h", false}, {"*", "h", false}, {"fd00::1", "[fd00::1]", true},
+		{"fd00::1", "fd00:0:0::1", true}, {"10.0.0.2", "10.0.0.1", false}, {"*.0.0.1", "10.0.0.1", false}, {"::ffff:10.0.0.1", "10.0.0.1", true},
+		{"fe80::1", "fe80::1%eth0", true}, {"a.b.", "a.b", true}, {"a.b", "a.b.", true}, {".", "h", false}, {"10.0.0.1", "10.0.0.1.", true},
 	} {
 		if got := certified(strings.Fields(test.names), core.NodeID("n@"+test.host)); got != test.want {
 			t.Errorf("names %q, host %q: %v", test.names, test.host, got)
 		}
+	}
+	if !certified(nil, "n@h") {
+		t.Error("nothing was verified, and yet something is compared")
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 )
 
 // Protocol is the highest protocol version between nodes that this build
-// speaks; protocolMin is the lowest.
+// speaks; protocolMin is the lowest. Version 2 has data connections, lane
+// grants, parts and route versions.
 const (
-	Protocol    = 1
+	Protocol    = 2
 	protocolMin = 1
 )
 

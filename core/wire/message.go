@@ -15,6 +15,7 @@ const (
 	flagRetain    = 1 << 2
 	flagPublisher = 1 << 3 // the publisher's client ID follows the topic
 	flagExtension = 1 << 4 // a block of fields that few messages have
+	flagReference = 1 << 5 // what follows is the number of a message that came in parts
 	flagsKnown    = flagQoS | flagRetain | flagPublisher | flagExtension
 )
 
@@ -51,6 +52,10 @@ type MessageView struct {
 	Expires uint64
 	Stamp   core.Stamp // 0 for none
 	Node    core.UID   // that made the stamp
+	// Reference says that the message has come in parts under the number Long;
+	// it has nothing else but a QoS. It is the only one of its frame.
+	Reference bool
+	Long      uint64
 }
 
 // MessageOptions say what a message is to carry.
@@ -145,6 +150,9 @@ func NextMessage(body []byte) (m MessageView, rest []byte, err error) {
 		return m, nil, badMessage("too short", body)
 	}
 	flags := b[0]
+	if flags&^flagQoS == flagReference && flags&flagQoS != 3 && len(b) == referenceBytes {
+		return MessageView{Reference: true, QoS: core.QoS(flags & flagQoS), Long: binary.LittleEndian.Uint64(b[1:])}, rest, nil
+	}
 	if flags&^flagsKnown != 0 || flags&flagQoS == 3 {
 		return m, nil, badMessage("unknown flags", body)
 	}

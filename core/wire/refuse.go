@@ -27,6 +27,7 @@ const (
 	RefuseRedundant                   // another link of the same pair stays
 	RefuseFull                        // no place for another node
 	RefuseBusy                        // stopping, or changing its cluster: try again
+	RefuseTransport                   // the nodes link over another transport
 )
 
 // Refuse ends a link and says why. Text is for people, at most 200 bytes;

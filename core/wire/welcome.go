@@ -23,7 +23,16 @@ type Welcome struct {
 	Record membership.Record
 	Lanes  []LanePosition // at most one for each lane
 	Have   replica.Have   // what the sender holds of the receiver's table
+	// Data is the lane that this connection is for, when it is a data
+	// connection beside a link that there is; 0: it is not.
+	Data uint8
+	// Count is how many data lanes the sender has, at most MaxLanes; 0: not
+	// said, by protocol 1, which has one and no connection for it.
+	Count uint8
 }
+
+// MaxLanes is the highest number of a data lane.
+const MaxLanes = 4
 
 // LanePosition is how far one lane has got, in both directions.
 type LanePosition struct {
@@ -48,11 +57,12 @@ const (
 	bitOperator
 	bitMerge
 	bitProbe
+	bitLanes // Data and Count follow at the end
 )
 
 func appendWelcome(dst []byte, w Welcome) []byte {
 	dst = putUIDs(putCluster(dst, w.Cluster), w.Merged)
-	dst = append(dst, bit(w.Left, bitLeft)|bit(w.Operator, bitOperator)|bit(w.Merge, bitMerge)|bit(w.Probe, bitProbe))
+	dst = append(dst, bit(w.Left, bitLeft)|bit(w.Operator, bitOperator)|bit(w.Merge, bitMerge)|bit(w.Probe, bitProbe)|bit(w.laned(), bitLanes))
 	dst = putBytes(putUvarint(dst, w.Now), w.Addr)
 	var record []byte
 	if w.Record != (membership.Record{}) {
@@ -64,8 +74,15 @@ func appendWelcome(dst []byte, w Welcome) []byte {
 		dst = putUvarint(dst, l.Base)
 	}
 	dst = putUvarint(putUvarint(dst, w.Have.Incarnation), w.Have.Version)
-	return append(dst, bit(w.Have.Complete, 0))
+	dst = append(dst, bit(w.Have.Complete, 0))
+	if w.laned() {
+		dst = append(dst, w.Data, w.Count)
+	}
+	return dst
 }
+
+// laned reports whether there is more than protocol 1 has.
+func (w Welcome) laned() bool { return w.Data != 0 || w.Count != 0 }
 
 func decodeWelcome(r *reader) Frame {
 	w := Welcome{Cluster: r.cluster(), Merged: r.uids(maxMerged)}
@@ -77,6 +94,11 @@ func decodeWelcome(r *reader) Frame {
 	w.Record = r.record()
 	w.Lanes = r.lanes()
 	w.Have = replica.Have{Incarnation: r.incarnation(), Version: r.uvarint(), Complete: r.u8()&1 != 0}
+	if flags&(1<<bitLanes) != 0 {
+		if w.Data, w.Count = r.u8(), r.u8(); w.Data > MaxLanes || w.Count > MaxLanes {
+			r.fail("lane out of range")
+		}
+	}
 	return w
 }
 

@@ -64,7 +64,17 @@ func readFile(path string) (text string, mode fs.FileMode, err error) {
 	case len(b) > maxFile:
 		return "", 0, fmt.Errorf("larger than %d bytes", maxFile)
 	}
-	return string(b), info.Mode(), nil
+	return string(b), closed(info, os.Geteuid()), nil
+}
+
+// closed is the mode of a file. The group of one that is root's may read it,
+// where we are not root: that is how Kubernetes mounts a Secret, and we could
+// not read it otherwise.
+func closed(info fs.FileInfo, self int) fs.FileMode {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid == 0 && self != 0 {
+		return info.Mode() &^ 0o040
+	}
+	return info.Mode()
 }
 
 // cause takes the operation and the path off an error, which says them itself.

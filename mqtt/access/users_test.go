@@ -2,9 +2,11 @@ package access
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -174,4 +176,31 @@ func FuzzUsers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// secret is a file as Kubernetes mounts one.
+type secret struct {
+	fs.FileInfo
+	owner uint32
+	mode  fs.FileMode
+}
+
+func (s secret) Mode() fs.FileMode { return s.mode }
+func (s secret) Sys() any          { return &syscall.Stat_t{Uid: s.owner} }
+
+// Root's file may be open to the group of a process that is not root, and to
+// nobody else.
+func TestModeOfASecret(t *testing.T) {
+	for _, x := range []struct {
+		owner      uint32
+		self       int
+		mode, want fs.FileMode
+	}{
+		{0, 1000, 0o440, 0o400}, {0, 1000, 0o640, 0o600}, {0, 1000, 0o644, 0o604}, {0, 1000, 0o660, 0o620},
+		{0, 0, 0o440, 0o440}, {1000, 1000, 0o440, 0o440}, {7, 1000, 0o440, 0o440},
+	} {
+		if got := closed(secret{owner: x.owner, mode: x.mode}, x.self); got != x.want {
+			t.Errorf("%04o of %d for %d counts as %04o, not %04o", x.mode, x.owner, x.self, got, x.want)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 // tools need would lift versions in all the others.
 var apart = map[string]string{
 	"tools":                   "lint tools",
+	"conformance/kube":        "the Kubernetes API server of the tests, which nothing imports",
 	"examples/hello-strategy": "an outsider, who has no workspace of ours",
 }
 

@@ -46,7 +46,7 @@ func (t *Transport) acceptAll() {
 	for {
 		conn, err := t.listener.Accept()
 		if err == nil {
-			t.admit(conn)
+			t.take(conn)
 			pause = minPause
 			continue
 		}
@@ -69,24 +69,54 @@ func (t *Transport) acceptFailed(err error) {
 	t.opts.Logger.Warn("cannot accept connections", "address", t.Addr(), "error", err)
 }
 
-// admit queues a connection for Accept, or resets it when too many wait.
-func (t *Transport) admit(conn net.Conn) {
-	l := newLink(t, conn)
-	if why := t.enqueue(l); why != "" {
+// take makes a connection a link, with TLS after its handshake.
+func (t *Transport) take(conn net.Conn) {
+	if t.opts.TLS == nil {
+		t.admit(newLink(t, conn))
+		return
+	}
+	h := &shake{conn: conn, source: sourceOf(conn)}
+	t.shaking.enter(h, t.opts.MaxPending, t.opts.MaxPerSource)
+	t.acceptor.Go(func() { t.shakeHands(h) })
+}
+
+// admit queues a link for Accept, or resets it when too many wait.
+func (t *Transport) admit(l *link) {
+	l.inbound = true
+	why := t.reserve(l)
+	if why == "" {
+		why = t.enqueue(l, l.greet())
+	}
+	if why != "" {
 		t.opts.Logger.Debug("connection refused", "remote", l.info.Remote, "reason", why)
-		if c, ok := conn.(*net.TCPConn); ok {
+		if c, ok := l.conn.(*net.TCPConn); ok {
 			_ = c.SetLinger(0) // a reset, not an orderly end: nobody heard it
 		}
 		_ = l.Close()
 	}
 }
 
-// enqueue puts l into pending, or says why not and counts it.
-func (t *Transport) enqueue(l *link) (refused string) {
+// enqueue puts l into pending, where it has a place, unless greeting it failed.
+func (t *Transport) enqueue(l *link, failed error) (refused string) {
+	t.mu.Lock()
+	t.reserved--
+	if failed == nil {
+		t.pending <- l // never blocks: its place is reserved
+	}
+	t.mu.Unlock()
+	if failed == nil {
+		return ""
+	}
+	t.release(l)
+	return "it has gone"
+}
+
+// reserve keeps a place for l in pending, or says why not and counts it.
+func (t *Transport) reserve(l *link) (refused string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case len(t.pending) == cap(t.pending):
+	case len(t.pending)+t.reserved >= cap(t.pending):
 		t.stats.RefusedFull++
 		return "too many links wait"
 	case t.waiting[l.source] >= t.opts.MaxPerSource:
@@ -96,7 +126,7 @@ func (t *Transport) enqueue(l *link) (refused string) {
 		return "transport closed"
 	}
 	t.waiting[l.source]++
-	t.pending <- l // never blocks: this goroutine alone fills it
+	t.reserved++
 	return ""
 }
 

@@ -20,19 +20,44 @@ func (t *Transport) Dial(ctx context.Context, addr string) (transport.Link, erro
 	if t.life.Err() != nil {
 		return nil, fmt.Errorf("dial %s: %w", addr, transport.ErrClosed)
 	}
-	conn, err := t.dialer.DialContext(dialing, "tcp", addr)
-	if err != nil && t.life.Err() == nil {
-		return nil, dialError(addr, err, ctx.Err())
-	}
-	if err != nil {
+	l, err := t.open(dialing, addr)
+	switch {
+	case err == nil:
+		return t.dialled(l, addr)
+	case t.life.Err() != nil:
 		return nil, fmt.Errorf("dial %s: %w", addr, transport.ErrClosed)
+	case errors.Is(err, transport.ErrUntrusted), errors.Is(err, transport.ErrUnreachable):
+		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
-	return t.dialled(conn, addr)
+	return nil, dialError(addr, err, ctx.Err())
 }
 
-// dialled turns a connection into a link, unless Close came first.
-func (t *Transport) dialled(conn net.Conn, addr string) (transport.Link, error) {
+// open connects, and takes the dialling side of the TLS handshake.
+func (t *Transport) open(ctx context.Context, addr string) (*link, error) {
+	conn, err := t.dialer.DialContext(ctx, t.opts.resolve(), addr)
+	if err != nil {
+		return nil, err
+	}
 	l := newLink(t, conn)
+	if t.opts.TLS == nil {
+		return l, nil
+	}
+	c, err := t.opts.TLS.client(ctx, conn)
+	if err == nil {
+		err = l.upgrade(c)
+	}
+	if err == nil {
+		return l, nil
+	}
+	_ = conn.Close()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, t.refuse(l, err)
+}
+
+// dialled hands a link over, unless Close came first.
+func (t *Transport) dialled(l *link, addr string) (transport.Link, error) {
 	t.mu.Lock()
 	ok := t.adopt(l)
 	t.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/muster-mqtt/muster/transport"
 )
@@ -23,16 +24,20 @@ const (
 type link struct {
 	owner  *Transport
 	conn   net.Conn
+	stream net.Conn // conn, or TLS on top of it
 	info   transport.Info
 	source netip.Addr
-	in     frameReader
-	limit  atomic.Int64
+	// inbound tells a link that was accepted from one that was dialled.
+	inbound bool
+	in      frameReader
+	limit   atomic.Int64
 
 	// Scratch of Send, kept so that it allocates nothing. rest is what is
 	// still to write of parts.
 	headers [maxBatch * headerLen]byte
 	parts   net.Buffers
 	rest    net.Buffers
+	joined  []byte // with TLS
 
 	closed  atomic.Bool
 	closing sync.Once
@@ -42,11 +47,11 @@ var _ transport.Link = (*link)(nil)
 
 func newLink(owner *Transport, conn net.Conn) *link {
 	l := &link{
-		owner: owner, conn: conn, source: sourceOf(conn),
+		owner: owner, conn: conn, stream: conn, source: sourceOf(conn),
 		info: transport.Info{Local: conn.LocalAddr().String(), Remote: conn.RemoteAddr().String()},
 	}
 	l.limit.Store(transport.MaxFrame)
-	l.in = frameReader{src: conn, limit: &l.limit}
+	l.in = frameReader{src: conn, limit: &l.limit, first: true}
 	setUserTimeout(conn, 2*owner.opts.KeepAlive)
 	return l
 }
@@ -73,7 +78,11 @@ func (l *link) Send(frames ...[]byte) error {
 	}
 	for len(frames) > 0 {
 		n := min(len(frames), maxBatch)
-		if err := l.write(frames[:n]); err != nil {
+		write := l.write
+		if l.stream != l.conn {
+			write = l.writeJoined
+		}
+		if err := write(frames[:n]); err != nil {
 			_ = l.Close() // a frame may be half written: nothing can follow it
 			return l.ended("send", err)
 		}
@@ -96,6 +105,35 @@ func (l *link) write(frames [][]byte) error {
 	return err
 }
 
+// joinBelow is the length, in bytes, up to which a frame is copied to share a
+// record of TLS, and a system call, with its neighbours.
+const joinBelow = 16 << 10
+
+// writeJoined is write for TLS, which makes a record of each buffer.
+func (l *link) writeJoined(frames [][]byte) (err error) {
+	l.joined = l.joined[:0]
+	for _, f := range frames {
+		l.joined = binary.BigEndian.AppendUint32(l.joined, uint32(len(f)))
+		if len(f) < joinBelow {
+			l.joined = append(l.joined, f...)
+		}
+		if len(f) >= joinBelow || len(l.joined) >= joinBelow {
+			_, err = l.stream.Write(l.joined)
+			l.joined = l.joined[:0]
+		}
+		if err == nil && len(f) >= joinBelow {
+			_, err = l.stream.Write(f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(l.joined) > 0 {
+		_, err = l.stream.Write(l.joined)
+	}
+	return err
+}
+
 // Receive returns the next frame; its bytes are the read buffer's.
 func (l *link) Receive() ([]byte, error) {
 	if l.closed.Load() {
@@ -103,6 +141,7 @@ func (l *link) Receive() ([]byte, error) {
 	}
 	frame, err := l.in.next()
 	if err != nil {
+		l.unexpected(err)
 		_ = l.Close()
 		return nil, l.ended("receive", err)
 	}
@@ -110,6 +149,17 @@ func (l *link) Receive() ([]byte, error) {
 		return nil, l.ended("receive", nil)
 	}
 	return frame, nil
+}
+
+// unexpected answers a side that speaks TLS although this one does not.
+func (l *link) unexpected(err error) {
+	if !errors.Is(err, errTLSPeer) {
+		return
+	}
+	if l.inbound {
+		_, _ = l.conn.Write(alert[:]) // a few bytes, the first that we send: it does not wait
+	}
+	l.owner.refused.note(tlsOnPlain, l.source, time.Now())
 }
 
 // Close ends the connection. Frames that Send took are still delivered if the

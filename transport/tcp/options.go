@@ -27,8 +27,19 @@ type Options struct {
 	// the peer is still there (15 s, rounded up to seconds). A link whose data
 	// is not acknowledged, or not read, for twice as long ends.
 	KeepAlive time.Duration
-	// Logger hears of refused connections and of a failing listener; nil is
-	// silent.
+	// IPv6 is for a network without IPv4: names are resolved to IPv6 addresses,
+	// and an empty Bind or "::" means every interface, IPv6 only.
+	IPv6 bool
+	// TLS protects every link, and lets in only who is trusted by it; nil: links
+	// are neither encrypted nor authenticated.
+	TLS *TLS
+	// HandshakeTimeout bounds the TLS handshake of a link from outside (5 s);
+	// that of a dialled one is bounded by the context of Dial. At most
+	// MaxPending of them are under way at a time, and MaxPerSource from one
+	// address; more push out the oldest.
+	HandshakeTimeout time.Duration
+	// Logger hears of refused connections, of a failing listener and of
+	// certificates; nil is silent.
 	Logger *slog.Logger
 }
 
@@ -46,6 +57,7 @@ func (o Options) withDefaults() Options {
 	o.MaxPending = cmp.Or(o.MaxPending, 256)
 	o.MaxPerSource = cmp.Or(o.MaxPerSource, 64)
 	o.KeepAlive = cmp.Or(o.KeepAlive, 15*time.Second)
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, 5*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -59,10 +71,18 @@ func (o Options) check() error {
 			return fmt.Errorf("%w: port %d is not within 0 and 65535", ErrOptions, p)
 		}
 	}
-	if o.MaxPending < 0 || o.MaxPerSource < 0 || o.KeepAlive < 0 {
+	if o.MaxPending < 0 || o.MaxPerSource < 0 || o.KeepAlive < 0 || o.HandshakeTimeout < 0 {
 		return fmt.Errorf("%w: a bound or a time is negative", ErrOptions)
 	}
 	return nil
+}
+
+// resolve is the network of dials.
+func (o Options) resolve() string {
+	if o.IPv6 {
+		return "tcp6"
+	}
+	return "tcp"
 }
 
 // network keeps "0.0.0.0" to IPv4: Go's "tcp" would open it to IPv6 as well.
@@ -70,7 +90,7 @@ func (o Options) network() string {
 	if a, err := netip.ParseAddr(o.Bind); err == nil && a.Is4() {
 		return "tcp4"
 	}
-	return "tcp"
+	return o.resolve()
 }
 
 // busy is the error for ports that were all taken.

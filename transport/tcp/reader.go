@@ -21,7 +21,8 @@ type frameReader struct {
 	limit *atomic.Int64 // longest frame, in bytes
 	buf   []byte        // buf[r:w] is read but not yet returned
 	r, w  int
-	small int // frames in a row that a usual buffer would have held
+	first bool // no frame was read yet
+	small int  // frames in a row that a usual buffer would have held
 }
 
 // next returns the next frame, valid until the call after it. The error is
@@ -33,8 +34,12 @@ func (f *frameReader) next() ([]byte, error) {
 	}
 	length := int64(binary.BigEndian.Uint32(f.buf[f.r:]))
 	if limit := f.limit.Load(); length > limit {
+		if f.first && looksLikeTLS(f.buf[f.r:f.r+headerLen]) {
+			return nil, errTLSPeer
+		}
 		return nil, tooLong(int(length), int(limit))
 	}
+	f.first = false
 	end := headerLen + int(length)
 	if err := f.need(end); err != nil {
 		return nil, err

@@ -129,6 +129,26 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// TestIPv6Only: neither names nor callers come by IPv4.
+func TestIPv6Only(t *testing.T) {
+	tr := mustListen(t, Options{IPv6: true, Bind: "::"})
+	port := strconv.Itoa(portOf(t, tr.Addr()))
+	l, err := tr.Dial(t.Context(), net.JoinHostPort("::1", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(l.Info().Local, "[::1]:") {
+		t.Errorf("from %s", l.Info().Local)
+	}
+	if _, err := tr.Dial(t.Context(), "127.0.0.1:"+port); !errors.Is(err, transport.ErrUnreachable) {
+		t.Errorf("by IPv4: %v", err)
+	}
+	other := mustListen(t, Options{Bind: "127.0.0.1"})
+	if _, err := other.Dial(t.Context(), "127.0.0.1:"+port); !errors.Is(err, transport.ErrRefused) {
+		t.Errorf("called by IPv4: %v", err)
+	}
+}
+
 func TestDialErrors(t *testing.T) {
 	tr := mustListen(t, Options{Bind: "127.0.0.1"})
 	gone := mustListen(t, Options{Bind: "127.0.0.1"})

@@ -21,13 +21,17 @@ type Transport struct {
 	dialer   net.Dialer
 	life     context.Context // ends with Close
 	end      context.CancelFunc
-	acceptor sync.WaitGroup
+	acceptor sync.WaitGroup // what Listen started, and its handshakes
+	watcher  sync.WaitGroup // of the files of TLS
 	pending  chan *link
+	shaking  shakes
+	refused  refusals
 
-	mu      sync.Mutex
-	links   map[*link]struct{}
-	waiting map[netip.Addr]int // of pending, by source
-	stats   Stats
+	mu       sync.Mutex
+	links    map[*link]struct{}
+	waiting  map[netip.Addr]int // of pending and reserved, by source
+	reserved int                // places of pending
+	stats    Stats
 }
 
 var _ transport.Transport = (*Transport)(nil)
@@ -39,6 +43,10 @@ type Stats struct {
 	RefusedFull   uint64 // refused because MaxPending links waited
 	RefusedSource uint64 // refused because MaxPerSource links of that address waited
 	AcceptErrors  uint64 // times that the kernel could not hand over a connection
+	// Insecure counts, by reason, links that did not come to stand because the
+	// two sides do not agree on TLS, or one does not trust the other; nil for
+	// none.
+	Insecure map[string]uint64
 }
 
 // Listen opens the first free port of opts.Ports. The error wraps
@@ -61,6 +69,9 @@ func Listen(opts Options) (*Transport, error) {
 	}
 	t.life, t.end = context.WithCancel(context.Background())
 	t.acceptor.Go(t.acceptAll)
+	if opts.TLS != nil {
+		t.watcher.Go(func() { opts.TLS.watch(t.life, opts.Logger) })
+	}
 	return t, nil
 }
 
@@ -94,11 +105,12 @@ func (t *Transport) Stats() Stats {
 	defer t.mu.Unlock()
 	s := t.stats
 	s.Links, s.Pending = len(t.links), len(t.pending)
+	s.Insecure = t.refused.all()
 	return s
 }
 
 // Close frees the port and ends every link, Accept and Dial. It returns when
-// the accepting goroutine is gone. The error is always nil.
+// the goroutines of the listener are gone. The error is always nil.
 func (t *Transport) Close() error {
 	t.end()
 	_ = t.listener.Close()
@@ -106,6 +118,7 @@ func (t *Transport) Close() error {
 		_ = l.Close()
 	}
 	t.acceptor.Wait()
+	t.watcher.Wait()
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/node"
@@ -96,8 +97,35 @@ func cluster(t *testing.T, ts []transport.Transport, messages int) []*peer {
 	}
 	for _, p := range peers {
 		<-p.Formed()
+		p.meets(t, len(ts))
 	}
 	return peers
+}
+
+// meets waits until the node sees so many members alive: what is published
+// before it does is not for those that it has not met.
+func (p *peer) meets(t *testing.T, want int) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
+		alive := 0
+		for _, m := range p.Members() {
+			if m.State == core.Alive {
+				alive++
+			}
+		}
+		if alive == want {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			t.Fatalf("node %d sees %d nodes, want %d", p.index, alive, want)
+		}
+	}
 }
 
 // run runs the node until the test ends.

@@ -89,7 +89,13 @@ func (c *cli) clusterStatus() *cobra.Command {
 		Short: "Show which nodes run and which are stopped",
 		Args:  takes(0, 0),
 	}
+	ready := cmd.Flags().Bool("ready", false, "fail unless this node is in a cluster and has its routes")
 	return c.asking(printing(cmd), func(r *request) error {
+		if *ready {
+			if err := r.client.Ready(r.cmd.Context()); err != nil {
+				return err
+			}
+		}
 		return r.status(r.client.Cluster(r.cmd.Context()))
 	})
 }

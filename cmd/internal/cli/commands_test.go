@@ -65,6 +65,7 @@ func TestCommands(t *testing.T) {
 		{"cluster remove c@h3", "Remove the node from cluster successfully.\n", "force-leave c@h3"},
 		{"cluster status", status, ""},
 		{"cluster status --json", statusJSON, ""},
+		{"cluster status --ready", status, ""},
 		{"join h2 [fe80::1]:4370", "Successfully joined cluster by contacting 2 nodes.\n", "merge h2 [fe80::1]:4370"},
 		{"join h2", "Successfully joined cluster by contacting 1 nodes.\n", "merge h2"},
 		{"join h2 --json", "{\n  \"contacted\": 1\n}\n", "merge h2"},
@@ -97,6 +98,14 @@ func TestCommands(t *testing.T) {
 func TestNoPlugins(t *testing.T) {
 	got := run(t, serve(t, newFake()), "plugins", "--data-dir", "DIR")
 	check(t, "plugins", result{0, "There are no plugins: the discovery strategy is manual.\n", ""}, got)
+}
+
+func TestNotReady(t *testing.T) {
+	dir := serveWith(t, newFake(), func(o *admin.Options) {
+		o.Unready = func() string { return "the routes of b@h2 are still on their way" }
+	})
+	got := run(t, dir, "cluster", "status", "--ready", "--data-dir", dir)
+	check(t, "cluster status --ready", result{1, "", "the routes of b@h2 are still on their way\n"}, got)
 }
 
 func TestRefused(t *testing.T) {
@@ -142,7 +151,7 @@ func TestFinding(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	commands := "cluster, completion, config, discovery, help, join, members, plugins, routes, start, agent, stop, users, version"
+	commands := "cluster, completion, config, discovery, epmd, help, join, members, plugins, routes, start, agent, stop, users, version"
 	tests := map[string]string{
 		"clients":                    "muster: unknown command \"clients\"; there are: " + commands,
 		"help clients":               "muster: unknown command \"clients\"; there are: " + commands,

@@ -18,7 +18,7 @@ type fakeStrategies struct {
 
 var _ admin.Strategies = fakeStrategies{}
 
-func (s fakeStrategies) List() []admin.Strategy {
+func (s fakeStrategies) List(context.Context) []admin.Strategy {
 	at := time.Now().Add(-90*time.Second - 500*time.Millisecond)
 	return []admin.Strategy{
 		{Name: "dns", State: "ready", Candidates: 2, LastAnswer: &at, Backend: "ok", Registration: "none"},

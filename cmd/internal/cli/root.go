@@ -61,7 +61,7 @@ func (c *cli) root() *cobra.Command {
 	add(root, groupNode, c.start(), c.stop())
 	add(root, groupCluster, c.cluster(), c.join())
 	add(root, groupLook, c.members(), c.routes(), c.plugins(), c.discovery())
-	add(root, groupOther, c.users(), c.config(), c.version(), c.completion())
+	add(root, groupOther, c.users(), c.epmd(), c.config(), c.version(), c.completion())
 	root.SetHelpCommand(c.help())
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetUsageTemplate(usageTemplate)

@@ -8,12 +8,8 @@ import (
 
 // counters is everything that this process counts, always in one order.
 func (d *daemon) counters() []core.Count {
-	port := d.tr.Stats()
-	return slices.Concat(d.node.Counters(), d.broker.Counters(), d.access.Counters(), d.handshakes.Counts(), []core.Count{
-		{Name: "cluster_connections_refused_total", Reason: "too_many_waiting", Value: port.RefusedFull},
-		{Name: "cluster_connections_refused_total", Reason: "too_many_of_address", Value: port.RefusedSource},
-		{Name: "cluster_accept_errors_total", Value: port.AcceptErrors},
-	}, d.journalCounters(), d.pluginCounters())
+	return slices.Concat(d.node.Counters(), d.broker.Counters(), d.access.Counters(), d.handshakes.Counts(), d.portCounters(),
+		d.natsCounters(), d.journalCounters(), d.pluginCounters())
 }
 
 // pluginCounters has one row for each strategy.

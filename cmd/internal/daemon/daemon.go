@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/muster-mqtt/muster/config"
@@ -25,6 +24,9 @@ import (
 	"github.com/muster-mqtt/muster/mqtt"
 	"github.com/muster-mqtt/muster/mqtt/access"
 	"github.com/muster-mqtt/muster/mqtt/listen"
+	"github.com/muster-mqtt/muster/transport"
+	"github.com/muster-mqtt/muster/transport/epmd"
+	"github.com/muster-mqtt/muster/transport/nats"
 	"github.com/muster-mqtt/muster/transport/tcp"
 )
 
@@ -55,6 +57,10 @@ type daemon struct {
 	saved  node.Saved
 	seeds  *mathrand.Rand
 	tr     *tcp.Transport
+	tls    *tcp.TLS            // nil without TLS between nodes
+	mapper epmd.Client         // for port_mapping = epmd
+	nats   *nats.Transport     // nil with transport.type = tcp
+	links  transport.Transport // tr, or nats with tr for hello and probes
 	hosts  []*pluginhost.Host
 	node   *node.Node
 	access *access.Access
@@ -83,7 +89,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer d.heedHangup()()
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, open := range []func() error{
-		d.openLog, d.openDir, d.openJournal, d.openSocket, d.openKey, d.openTransport, d.openPlugins, d.openNode, d.openAccess, d.openBroker, d.openAdmin,
+		d.openLog, d.openDir, d.openJournal, d.openSocket, d.openKey, d.openTransport, d.openLinks, d.openPlugins, d.openNode, d.openAccess, d.openBroker, d.openAdmin,
 	} {
 		if err := open(); err != nil {
 			return err
@@ -152,41 +158,24 @@ func (d *daemon) openKey() error {
 	return err
 }
 
-func (d *daemon) openTransport() (err error) {
-	d.tr, err = tcp.Listen(tcp.Options{Bind: d.conf.Node.Bind, Ports: []int{d.id.port}, Logger: d.log})
-	if errors.Is(err, tcp.ErrPortInUse) {
-		return fmt.Errorf("port %d is in use: stop what listens there, or set node.port", d.id.port)
-	}
-	if err != nil {
-		return fmt.Errorf("node.bind = %s, port %d: %w: set node.bind to an address of this machine", d.conf.Node.Bind, d.id.port, reason(err))
-	}
-	d.later(d.tr.Close)
-	_, port, err := net.SplitHostPort(d.tr.Addr())
-	if err != nil {
-		return err
-	}
-	d.id.port, err = strconv.Atoi(port)
-	return err
-}
-
 func (d *daemon) openNode() (err error) {
 	c := d.conf
 	o := node.Options{
 		Saved: d.saved, Store: d.dir, ClusterName: c.Cluster.Name, Key: d.key,
-		Transport: d.tr, Advertise: d.id.advertise(d.id.port),
+		Transport: d.links, Advertise: d.advertised(), PortMapper: c.Node.Mapped(), Sources: d.sources(),
 		Build: d.opts.Version, Datacenter: c.Cluster.Datacenter, Role: c.Node.Role,
 		AckLocal: c.PublishAck == "local", VisibleLocal: c.SubscribeVisibility == "local",
 		Form: node.Form{
-			Manual: len(d.hosts) == 0, Expect: c.Cluster.BootstrapExpect, After: c.Cluster.FormAfter,
+			Manual: len(d.hosts) == 0 && !d.hears(), Expect: c.Cluster.BootstrapExpect, After: c.Cluster.FormAfter,
 			Join: c.Cluster.Join, RejoinAfterLeave: c.Cluster.RejoinAfter,
 		},
 		Rand: d.newRand(), Logger: d.log, Journal: d.keeper(),
 	}
+	if c.Node.TLS() {
+		o.DialTimeout = tlsDialTimeout
+	}
 	o.Membership.Autoclean = c.Cluster.Autoclean
 	o.Retained.MaxMessages, o.Retained.MaxBytes = c.Retainer.MaxMessages, c.Retainer.MaxBytes
-	for _, h := range d.hosts {
-		o.Sources = append(o.Sources, h)
-	}
 	d.node, err = node.New(o)
 	return err
 }
@@ -210,9 +199,9 @@ func (d *daemon) openBroker() (err error) {
 func (d *daemon) openAdmin() (err error) {
 	h, err := admin.New(admin.Options{
 		Self: d.id.name, ClusterName: d.conf.Cluster.Name, Viewer: d.node, Operator: d.node, Plugins: d.plugins,
-		Strategies: strategies{d.hosts, d.node},
-		Counters:   d.counters,
-		Unready:    d.unready, Stop: d.stop, Logger: d.log,
+		Strategies: d.steered(),
+		Counters:   d.counters, Certificate: d.certificate,
+		Unready: d.unready, Stop: d.stop, Logger: d.log,
 	})
 	if err != nil {
 		return err

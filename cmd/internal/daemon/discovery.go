@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/muster-mqtt/muster/core/admin"
@@ -40,11 +41,14 @@ func word(names []string, i int) string {
 	return names[0]
 }
 
-func (s strategies) List() []admin.Strategy {
-	var out []admin.Strategy
-	for _, h := range s.hosts {
-		out = append(out, strategyRow(h.Status()))
+// List asks all plugins at once.
+func (s strategies) List(ctx context.Context) []admin.Strategy {
+	out := make([]admin.Strategy, len(s.hosts))
+	var all sync.WaitGroup
+	for i, h := range s.hosts {
+		all.Go(func() { out[i] = strategyRow(h.Fresh(ctx)) })
 	}
+	all.Wait()
 	return out
 }
 

@@ -28,7 +28,7 @@ func identify(c *config.Config) (identity, error) {
 	if err != nil {
 		host = ""
 	}
-	text := config.NodeName(config.NameOptions{Name: c.Node.Name, Bind: c.Node.Bind, HostName: host, Addrs: machineAddrs()})
+	text := config.NodeName(nameOptions(c, host))
 	name, err := core.ParseNodeID(text)
 	if err != nil {
 		return identity{}, err

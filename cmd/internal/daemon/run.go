@@ -37,6 +37,7 @@ func (g *group) start(f func() error) {
 func (d *daemon) run(ctx context.Context) error {
 	front := &group{stop: d.stop}
 	front.start(func() error { return d.reload(ctx) })
+	front.start(func() error { return d.keepRegistered(ctx) })
 	for _, l := range d.mqtt.open {
 		front.start(func() error {
 			if err := d.broker.Serve(ctx, l.ln, l.opts); !errors.Is(err, mqtt.ErrClosed) {

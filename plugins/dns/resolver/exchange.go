@@ -38,7 +38,9 @@ func (r *Resolver) exchange(ctx context.Context, server netip.AddrPort, name str
 			return reply{}, err
 		}
 		if got, err = r.overUDP(ctx, server, q, msg); err == nil && got.truncated && got.speaks() {
-			got, err = overTCP(ctx, server, q, msg)
+			if got, err = overTCP(ctx, server, q, msg); err != nil {
+				err = cutOffError{err}
+			}
 		}
 		if err != nil {
 			return reply{}, err
@@ -127,12 +129,23 @@ func malformed(err error) error {
 	return malformedError{err}
 }
 
+// cutOffError says that an answer did not fit into a datagram, and that TCP did
+// not bring the whole of it.
+type cutOffError struct{ error }
+
+// Unwrap returns what happened by TCP.
+func (e cutOffError) Unwrap() error { return e.error }
+
 // judge makes a failure of what a try came to, or nil if it has records or
 // the end of an alias to ask for.
 func judge(server netip.AddrPort, got reply, err error) *Failure {
 	switch {
 	case err != nil:
-		return judgeError(server, err)
+		f := judgeError(server, err)
+		if cut := (cutOffError{}); errors.As(err, &cut) {
+			f.Text = "the answer is too long for a datagram, and by TCP " + f.Text
+		}
+		return f
 	case got.rcode == dnsmessage.RCodeNameError:
 		return &Failure{Kind: NotFound, Text: "the name does not exist (NXDOMAIN)", TTL: got.ttl}
 	case got.rcode == dnsmessage.RCodeRefused:

@@ -214,7 +214,7 @@ func TestTruncation(t *testing.T) {
 	s.Hook(func(w dns.ResponseWriter, r *dns.Msg) bool {
 		return w.RemoteAddr().Network() == "tcp" && w.Close() == nil
 	})
-	if f := one(t, s, "n.x", A).Failure; f == nil || f.Absent() {
+	if f := one(t, s, "n.x", A).Failure; f == nil || f.Absent() || !strings.Contains(f.Text, "too long for a datagram") {
 		t.Errorf("TCP closed: %v: a part of the records would be a wrong list", f)
 	}
 }

@@ -34,6 +34,7 @@ func newer() uint32 {
 type backed struct {
 	Dir     string
 	Refuse  bool // a first Register
+	Slow    bool // Register answers only when it is cancelled
 	Without bool // what is declared: Claim answers UNIMPLEMENTED
 	refused bool
 }
@@ -66,12 +67,16 @@ func (b *backed) Watch(ctx context.Context, _ string, emit func(discovery.Event)
 	return ctx.Err()
 }
 
-func (b *backed) Register(_ context.Context, self discovery.Self, ttl time.Duration) (time.Duration, error) {
+func (b *backed) Register(ctx context.Context, self discovery.Self, ttl time.Duration) (time.Duration, error) {
 	if b.Refuse && !b.refused {
 		b.refused = true
 		return 0, discovery.Errorf(discovery.BackendUnavailable, "not this time")
 	}
-	return ttl, os.WriteFile(filepath.Join(b.Dir, "nodes", self.NodeUID), nil, 0o600)
+	err := os.WriteFile(filepath.Join(b.Dir, "nodes", self.NodeUID), nil, 0o600)
+	if b.Slow {
+		<-ctx.Done()
+	}
+	return ttl, err
 }
 
 func (b *backed) Deregister(_ context.Context, uid string) error {

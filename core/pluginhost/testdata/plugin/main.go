@@ -22,6 +22,7 @@ type toy struct {
 	Exit       bool   // in Discover
 	Chatty     bool   // prints everywhere
 	Hang       bool   // in Discover, but not in Health
+	Fail       string // in Discover, while this file is there
 	Grandchild string // "group" or "session": leaves one with our stderr
 	pid        int
 	key        string
@@ -67,6 +68,9 @@ func (t *toy) Discover(ctx context.Context) (discovery.Answer, error) {
 	case t.Hang:
 		<-ctx.Done()
 		return discovery.Answer{}, ctx.Err()
+	}
+	if _, err := os.Stat(t.Fail); err == nil {
+		return discovery.Answer{}, discovery.Errorf(discovery.BackendUnavailable, "in trouble")
 	}
 	return discovery.Answer{
 		Candidates: []discovery.Candidate{{

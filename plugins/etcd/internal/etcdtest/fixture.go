@@ -130,6 +130,13 @@ func (f *Fixture) fault(name string, on bool) error {
 		f.etcd.Wire(0).Hold(on)
 	case "denied":
 		return f.etcd.Deny(prefix, on)
+	case "stopped":
+		if on {
+			f.etcd.Stop(0)
+			f.etcd.Wire(0).Reset()
+			return nil
+		}
+		return f.etcd.Restart(0)
 	case "reset":
 		f.etcd.Stop(0)
 		f.etcd.Wire(0).Reset()

@@ -1,0 +1,73 @@
+package kit
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// pace is the time between two messages of a Load.
+const pace = 5 * time.Millisecond
+
+// Load is a publisher at one node and a subscriber at another that look for
+// lost messages, at QoS 1.
+type Load struct {
+	t        testing.TB
+	topic    string
+	pub, sub *Client
+	stop     chan struct{}
+	done     chan struct{}
+	sent     int
+	slowest  time.Duration
+	err      error
+}
+
+// StartLoad begins to publish, until End. The nodes must be one cluster.
+func StartLoad(t testing.TB, topic string, from, to *Node) *Load {
+	t.Helper()
+	l := &Load{
+		t: t, topic: topic, pub: from.Connect("pub " + topic), sub: to.Connect("sub " + topic).Sub(topic),
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	go l.run()
+	return l
+}
+
+func (l *Load) run() {
+	defer close(l.done)
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for l.err == nil {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+		}
+		began := time.Now()
+		if err := answered(l.pub.Publish(l.topic, 1, false, strconv.Itoa(l.sent))); err != nil {
+			l.err = fmt.Errorf("message %d: %w", l.sent, err)
+			return
+		}
+		l.slowest = max(l.slowest, time.Since(began))
+		l.sent++
+	}
+}
+
+// End stops publishing and fails the test unless every message has come, once
+// and in order, and nobody was dropped. It returns how many there were, and
+// the longest wait for an acknowledgement.
+func (l *Load) End() (sent int, slowest time.Duration) {
+	l.t.Helper()
+	close(l.stop)
+	<-l.done
+	if l.err != nil {
+		l.t.Error(l.err)
+	}
+	for i := range l.sent {
+		l.sub.Next(l.topic + "=" + strconv.Itoa(i))
+	}
+	l.pub.Undropped()
+	l.sub.Undropped()
+	return l.sent, l.slowest
+}
