@@ -5,7 +5,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build tools check check-format check-vet check-lint check-house check-modules \
-	check-generated fix test race fuzz prove bench demo conformance-docs conformance-reports clean
+	check-generated fix test race fuzz prove bench demo conformance-docs conformance-reports kube-apiserver clean
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
@@ -23,6 +23,8 @@ FIND     := find . \( -path ./.git -o -path ./bin -o -path ./build \) -prune -o
 # What people wrote; generated code is left alone.
 SOURCES   = $(shell $(FIND) -name '*.go' ! -name '*.pb.go' -print)
 GENERATORS = $(shell $(FIND) -name generate.sh -print)
+# The Kubernetes that the k8s strategy is tested against.
+KUBERNETES = $(shell sed -nE 's/^require k8s.io\/kubernetes v(.+)/\1/p' conformance/kube/go.mod)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,8 +115,9 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 prove: tools ## one slice of the long proofs: SLICE=name; without it, the list of them
 	@build/tools/prove . "$(SLICE)"
 
-bench: build ## what messages and connections cost: across three nodes, and on one beside other brokers
+bench: build ## what messages and connections cost, beside other brokers, and what a lane between two nodes carries
 	go run ./bench/brokers
+	go run ./bench/lane
 
 demo: build ## three nodes on this machine become one broker; one dies and returns
 	go run ./examples/demo
@@ -130,6 +133,17 @@ conformance-reports: build ## conformance/reports, written anew
 
 conformance-docs: ## the table of cases in docs/conformance.md
 	go test ./conformance/cmd/muster-conformance -run TestPage -update
+
+# Built once for each version: 10 minutes of CPU, 2 GB of memory at its peak.
+kube-apiserver: ## the API server and controllers of Kubernetes, into build/cache
+	@mkdir -p build/cache
+	@for name in kube-apiserver kube-controller-manager; do \
+		file=$(CURDIR)/build/cache/$$name-$(KUBERNETES); \
+		if [ -e "$$file" ]; then continue; fi; \
+		echo "building $$name $(KUBERNETES)"; \
+		GOWORK=off CGO_ENABLED=0 go -C conformance/kube build -trimpath -ldflags "-s -w" -o "$$file.new" "k8s.io/kubernetes/cmd/$$name"; \
+		mv "$$file.new" "$$file"; \
+	done
 
 clean: ## remove what was built
 	rm -rf bin build
