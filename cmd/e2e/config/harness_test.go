@@ -5,14 +5,14 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 // update writes the golden files instead of comparing with them.
@@ -30,13 +30,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	bin = filepath.Join(dir, "muster")
-	build := exec.Command("go", "build", "-o", bin, ".")
-	build.Dir = "../../muster"
-	if text, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, text)
+	programs, err := kit.Build(dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	bin = programs.Path("muster")
 	return m.Run()
 }
 
@@ -158,17 +157,6 @@ func holds(line string, words []string) bool {
 		}
 	}
 	return true
-}
-
-// freePort returns a port of loopback that is free now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (n *node) hangup() { _ = n.cmd.Process.Signal(syscall.SIGHUP) }

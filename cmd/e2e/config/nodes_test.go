@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 // write puts a file into the shell's directory.
@@ -22,7 +24,7 @@ func newShell(t *testing.T) *shell { return &shell{t: t, dir: t.TempDir(), home:
 // older product's prefix, from the same file, and the join of the manual. The
 // digits of the names, which make the cluster ports, are free ones.
 func TestSingleMachineRecipe(t *testing.T) {
-	name := func() string { return fmt.Sprintf("emqx%d@127.0.0.1", freePort(t)-4370+60000) }
+	name := func() string { return fmt.Sprintf("emqx%d@127.0.0.1", kit.Ports(t, 1)[0]-4370+60000) }
 	first, second := name(), name()
 	s := newShell(t)
 	text, err := os.ReadFile("testdata/5-emqx.conf")
@@ -69,7 +71,7 @@ func TestMissingPlugin(t *testing.T) {
 	s.write("m.conf", fmt.Sprintf(`
 		node { name = n@127.0.0.1, port = %d, bind = 127.0.0.1 }
 		cluster { discovery = mcast, mcast.ports = 4369,4370, plugins.dir = plugins }
-		listeners.tcp.default.enable = off`, freePort(t)))
+		listeners.tcp.default.enable = off`, kit.Ports(t, 1)[0]))
 	n := s.start("-c", "m.conf")
 	n.says("mcast", "muster-discovery-mcast")
 	if !strings.Contains(n.ready, "n@127.0.0.1 is ready") {
@@ -82,8 +84,8 @@ func TestMissingPlugin(t *testing.T) {
 func TestRefusedStart(t *testing.T) {
 	s := newShell(t)
 	for _, c := range []struct{ set, want string }{
-		{"transport.type=nats", "flag --set transport.type: transport.type: nats: not built in this version\n"},
-		{"node.port_mapping=epmd", "flag --set node.port_mapping: node.port_mapping: epmd: not built in this version\n"},
+		{"transport.type=nats", "transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats\n"},
+		{"node.proto_dist=inet_tls", "node.proto_dist is inet_tls, but node.ssl_dist.certfile names no certificate of this node\n"},
 		{"dns.bind=127.0.0.1:8600", "flag --set dns.bind: dns.bind: \"127.0.0.1:8600\": not built in this version\n"},
 		{"cluster.discovery_strategy=etcd", "cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd\n"},
 		{"clustr.name=x", "flag --set clustr.name: unknown key clustr, did you mean cluster?\n"},
@@ -98,7 +100,7 @@ func TestRefusedStart(t *testing.T) {
 // rest is named; a file that is wrong changes nothing.
 func TestReload(t *testing.T) {
 	s := newShell(t)
-	base := fmt.Sprintf("node { name = n@127.0.0.1, port = %d, bind = 127.0.0.1 }, listeners.tcp.default.enable = off\n", freePort(t))
+	base := fmt.Sprintf("node { name = n@127.0.0.1, port = %d, bind = 127.0.0.1 }, listeners.tcp.default.enable = off\n", kit.Ports(t, 1)[0])
 	s.write("m.conf", base)
 	n := s.start("-c", "m.conf")
 	s.write("m.conf", base+"cluster.autoclean = 5m, log.level = debug, mqtt.max_inflight = 64")

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 	"github.com/muster-mqtt/muster/lab"
 )
 
@@ -29,12 +30,8 @@ func TestMain(m *testing.M) {
 func build(t *testing.T) {
 	t.Helper()
 	bin = t.TempDir()
-	for out, pkg := range map[string]string{"muster": "../../muster", "plugins/muster-discovery-static": "../../../plugins/static"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(bin, out), ".")
-		cmd.Dir = pkg
-		if text, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", pkg, err, text)
-		}
+	if _, err := kit.Build(bin, "static"); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,0 +1,113 @@
+package abuse
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// plugin is a strategy under trial, with what it finds the nodes by.
+type plugin struct {
+	strategy string
+	// backend brings up what the strategy asks, until the end of the test,
+	// and returns its configuration, an object; nil: there is none.
+	backend func(t *testing.T, p plugin, nodes []*node) (config string)
+	fixture string // directory of the program that ofFixture runs, below the root
+	seed    bool   // the nodes do not enter themselves: the fixture does
+	extra   string // more of the configuration, an object
+}
+
+// plugins are all strategies that have a plugin.
+var plugins = []plugin{
+	{strategy: "static", backend: seeds},
+	{strategy: "dns", backend: records},
+	{strategy: "etcd", backend: ofFixture, fixture: "plugins/etcd/fixture", extra: "{ node_ttl = 5s }"},
+}
+
+const clusterName = "mustercl"
+
+// seeds are the nodes themselves.
+func seeds(_ *testing.T, _ plugin, nodes []*node) string {
+	var list []string
+	for _, n := range nodes {
+		list = append(list, fmt.Sprintf("%q", fmt.Sprintf("%s:%d", n.name, n.port)))
+	}
+	return "{ seeds = [" + strings.Join(list, ", ") + "] }"
+}
+
+// records are those of a dnsmasq on an address of loopback of its own.
+func records(t *testing.T, _ plugin, nodes []*node) string {
+	path, err := exec.LookPath("dnsmasq")
+	if err != nil {
+		if path, err = exec.LookPath("/usr/sbin/dnsmasq"); err != nil {
+			t.Skip("skip: dnsmasq is not installed; .ci/install does")
+		}
+	}
+	var b [3]byte
+	_, _ = rand.Read(b[:])
+	host := fmt.Sprintf("127.%d.%d.%d", b[0], b[1], b[2]%253+1)
+	args := []string{"--no-daemon", "--conf-file=/dev/null", "--pid-file=", "--no-hosts", "--no-resolv", "--local=/test/",
+		"--port=5300", "--listen-address=" + host, "--bind-interfaces", "--local-ttl=1", "--host-record=nodes.test,127.0.0.1"}
+	for _, n := range nodes {
+		args = append(args, fmt.Sprintf("--srv-host=_muster._tcp.test,nodes.test,%d", n.port))
+	}
+	server := exec.Command(path, args...)
+	log, err := server.StderrPipe()
+	if err == nil {
+		err = server.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(log)
+	first, _ := lines.ReadString('\n')
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(io.Discard, lines)
+	}()
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		<-read
+		_ = server.Wait()
+	})
+	if !strings.Contains(first, "started") {
+		t.Fatalf("dnsmasq says %q", first)
+	}
+	return fmt.Sprintf(`{ name = _muster._tcp.test, record_type = srv, server = "%s:5300" }`, host)
+}
+
+// ofFixture is the backend that a fixture of the conformance suite brings up,
+// in a process of its own.
+func ofFixture(t *testing.T, p plugin, nodes []*node) string {
+	dir := t.TempDir()
+	do := func(verb ...string) string {
+		var stdout, stderr bytes.Buffer
+		cmd := exec.Command(filepath.Join(bin, "fixture-"+p.strategy), verb...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+		cmd.Env = append(os.Environ(), "FIXTURE_DIR="+dir, "FIXTURE_CLUSTER="+clusterName)
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("fixture %v: %v: %s", verb, err, stderr.String())
+		}
+		return stdout.String()
+	}
+	t.Cleanup(func() { do("down") })
+	var up struct{ Config json.RawMessage }
+	if err := json.Unmarshal([]byte(do("up")), &up); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range nodes {
+		if p.seed {
+			do("seed", fmt.Sprintf(`{"uid": "seed-%d", "name": %q, "host": "127.0.0.1", "port": %d, "ready": true}`, i, n.name, n.port))
+		}
+	}
+	return string(up.Config)
+}
