@@ -68,7 +68,8 @@ var slices = []slice{
 		about: "time to one cluster of 20 trials, ten kills, splits of 20 s of real processes, 10 s of hostile bytes",
 		steps: [][]string{
 			{"make", "build"},
-			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=25m", "./cmd/e2e/..."},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=25m",
+				"./cmd/e2e", "./cmd/e2e/config", "./cmd/e2e/split"},
 		},
 	},
 	{
@@ -78,7 +79,7 @@ var slices = []slice{
 	},
 	{
 		name:  "conformance",
-		about: "the suite of discovery plugins: the healthy one passes 20 times in a row, each of 25 broken ones fails its own cases and no others",
+		about: "the suite of discovery plugins: the healthy one passes 20 times in a row, each of 26 broken ones fails its own cases and no others",
 		steps: [][]string{
 			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=28m", "-parallel=4", "./conformance/mutants"},
 			{"go", "test", "-v", "-count=1", "./conformance/fixtures", "./conformance/cmd/..."},
@@ -86,11 +87,43 @@ var slices = []slice{
 	},
 	{
 		name:  "plugins",
-		about: "plugins killed, stopped for a minute, starved of memory and killed again and again, under MQTT load; what a plugin costs",
+		about: "every plugin on every node, and on all at once, killed, stopped for a minute, starved of memory and killed every second for a minute, under MQTT load; what a plugin costs",
 		steps: [][]string{
 			{"make", "build"},
-			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=20m", "-run", "PluginAbuse|DiscoveryCommands|NoSecret", "./cmd/e2e"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=24m", "./cmd/e2e/abuse"},
+			{"go", "test", "-v", "-count=1", "-run", "Discovery|NoSecret", "./cmd/e2e"},
 			{"go", "test", "-run", "^$", "-bench", "Plugin", "./core/pluginhost"},
+		},
+	},
+	{
+		name: "formation",
+		about: "a thousand random first boots each of 3, 5 and 7 nodes in the simulator, every trial of formation 500 times, deciders broken by hand, " +
+			"and every state of three nodes",
+		steps: [][]string{
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=10m", "./sim"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=19m", "-run=Explore", "./core/autocluster"},
+		},
+	},
+	{
+		name: "strategies",
+		about: "on real etcd a hundred first boots, thirty of four nodes with a kill, an outage of 120 s under load; by names, nodes that are blind " +
+			"to each other for 30 s, a merge, and what name servers do wrong; time from start to one cluster by each strategy",
+		steps: [][]string{
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=18m", "./cmd/e2e/etcd"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=6m", "./cmd/e2e/dns"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=5m", "./cmd/e2e/formation"},
+		},
+	},
+	{
+		name: "k8s",
+		about: "on a real Kubernetes API server: cold starts of pods that are not ready, the server down for 60 s, watches answered 410, a token revoked and rotated, " +
+			"rights that are missing, a pod replaced, under load and without losing a member; the suite with pods and with EndpointSlices, five times; the fuzz targets",
+		steps: [][]string{
+			{"make", "kube-apiserver"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=10m", "./cmd/e2e/k8s"},
+			{"go", "test", "-v", "-count=5", "-timeout=10m", "./plugins/k8s"},
+			{"go", "test", "-v", "-count=1", "-timeout=4m", "./plugins/k8s/pods", "./plugins/k8s/rest"},
+			fuzzing("FuzzObjects", "1m", "./plugins/k8s/pods"), fuzzing("FuzzConfig", "1m", "./plugins/k8s/pods"), fuzzing("FuzzEvents", "1m", "./plugins/k8s/rest"),
 		},
 	},
 	{
@@ -107,8 +140,25 @@ var slices = []slice{
 		},
 	},
 	{
+		name:  "links",
+		about: "1000 cuts of links under load, on TCP and on NATS; NATS servers restarted ten times, connections to them cut 200 times",
+		steps: [][]string{
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=20m", "./cmd/e2e/cuts"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=9m", "./cmd/e2e/nats"},
+		},
+	},
+	{
+		name:  "trust",
+		about: "a million random frames without the cookie; 100,000 connections of noise at a port with TLS, strangers of every kind, certificates renewed; port mappers, Erlang's and ours",
+		steps: [][]string{
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=5m", "-run=RandomFrames", "./core/wire"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=15m", "./cmd/e2e/tls", "./cmd/e2e/epmd"},
+			fuzzing("FuzzHandshake", "3m", "./core/wire"), fuzzing("FuzzRecord", "2m", "./transport/epmd"), fuzzing("FuzzRequest", "2m", "./transport/epmd"),
+		},
+	},
+	{
 		name:  "bench",
-		about: "throughput, CPU and latency across three nodes",
+		about: "what messages and connections cost, on one node and across three, beside other brokers",
 		steps: [][]string{{"make", "bench"}},
 	},
 	{
