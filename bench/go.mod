@@ -6,7 +6,9 @@ require (
 	github.com/mochi-mqtt/server/v2 v2.7.9
 	github.com/muster-mqtt/muster/core v0.0.0
 	github.com/muster-mqtt/muster/transport v0.0.0
+	github.com/muster-mqtt/muster/transport/nats v0.0.0
 	github.com/nats-io/nats-server/v2 v2.15.2
+	github.com/nats-io/nats.go v1.55.0
 	go.uber.org/goleak v1.3.0
 	pgregory.net/rapid v1.3.0
 )
@@ -46,3 +48,5 @@ replace github.com/muster-mqtt/muster/core => ../core
 replace github.com/muster-mqtt/muster/discovery => ../discovery
 
 replace github.com/muster-mqtt/muster/transport => ../transport
+
+replace github.com/muster-mqtt/muster/transport/nats => ../transport/nats

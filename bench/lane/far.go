@@ -39,7 +39,9 @@ type receiver interface {
 // kinds are those that there are; all are compared with the first.
 var kinds = []kind{
 	{"bare", nearBare, farBare},
-	{"tcp", nearNode, farNode},
+	{"tcp", nearTCP, farTCP},
+	{"bare NATS", nearBareNATS, farBareNATS},
+	{"nats", nearNATS, farNATS},
 }
 
 // far is the other side: it tells where it listens, and for each line with a

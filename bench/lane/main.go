@@ -30,23 +30,26 @@ type streams struct {
 // run is main with everything passed in. The program is also the other side:
 // it starts itself with "far" as the first argument.
 func run(ctx context.Context, args []string, std streams) int {
-	err := errUsage
-	if len(args) == 2 && args[0] == "far" {
-		err = far(ctx, args[1], std)
-	} else if p, bad := parse(args, std.err); bad != nil {
-		err = bad
-	} else {
-		err = bench(ctx, p, std)
-	}
-	switch {
-	case err == nil:
+	err := choose(ctx, args, std)
+	if err == nil {
 		return 0
-	case errors.Is(err, errUsage):
-		fmt.Fprintln(std.err, "lane:", err)
-		return 2
 	}
 	fmt.Fprintln(std.err, "lane:", err)
+	if errors.Is(err, errUsage) {
+		return 2
+	}
 	return 1
+}
+
+func choose(ctx context.Context, args []string, std streams) error {
+	if len(args) == 2 && args[0] == "far" {
+		return far(ctx, args[1], std)
+	}
+	p, err := parse(args, std.err)
+	if err != nil {
+		return err
+	}
+	return bench(ctx, p, std)
 }
 
 var errUsage = errors.New("usage: lane [flags]")

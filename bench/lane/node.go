@@ -13,6 +13,7 @@ import (
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/node"
 	"github.com/muster-mqtt/muster/core/wire"
+	"github.com/muster-mqtt/muster/transport"
 	"github.com/muster-mqtt/muster/transport/tcp"
 )
 
@@ -56,18 +57,25 @@ type runner struct {
 	ended chan error
 }
 
+// carrier opens the transport of a node.
+type carrier func(uid core.UID, log *slog.Logger) (transport.Transport, error)
+
+func overTCP(_ core.UID, log *slog.Logger) (transport.Transport, error) {
+	return tcp.Listen(tcp.Options{Bind: "127.0.0.1", Logger: log})
+}
+
 // newRunner makes a node of the one cluster that a run has.
-func newRunner(name core.NodeID, form node.Form) (*runner, error) {
+func newRunner(name core.NodeID, form node.Form, over carrier) (*runner, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	tr, err := tcp.Listen(tcp.Options{Bind: "127.0.0.1", Logger: log})
-	if err != nil {
-		return nil, err
-	}
 	var seed [16]byte
 	_, _ = rand.Read(seed[:]) // it never fails
 	uid, err := core.NewUID(rand.Reader)
 	if err != nil {
-		return nil, errors.Join(err, tr.Close())
+		return nil, err
+	}
+	tr, err := over(uid, log)
+	if err != nil {
+		return nil, err
 	}
 	n, err := node.New(node.Options{
 		Saved: node.Saved{UID: uid, Name: name, Incarnation: 1}, Store: store{}, ClusterName: "lane", Key: wire.Key{1},
@@ -106,8 +114,10 @@ type nodeSender struct {
 
 var _ sender = (*nodeSender)(nil)
 
-func nearNode(ctx context.Context, addr string) (sender, error) {
-	r, err := newRunner("near@127.0.0.1", node.Form{Join: []string{addr}})
+func nearTCP(ctx context.Context, addr string) (sender, error) { return nearNode(ctx, addr, overTCP) }
+
+func nearNode(ctx context.Context, addr string, over carrier) (sender, error) {
+	r, err := newRunner("near@127.0.0.1", node.Form{Join: []string{addr}}, over)
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +177,10 @@ type nodeReceiver struct {
 
 var _ receiver = (*nodeReceiver)(nil)
 
-func farNode(context.Context) (receiver, error) {
-	n, err := newRunner("far@127.0.0.1", node.Form{Manual: true})
+func farTCP(context.Context) (receiver, error) { return farNode(overTCP) }
+
+func farNode(over carrier) (*nodeReceiver, error) {
+	n, err := newRunner("far@127.0.0.1", node.Form{Manual: true}, over)
 	if err != nil {
 		return nil, err
 	}
