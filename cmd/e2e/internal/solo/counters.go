@@ -3,6 +3,7 @@ package solo
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,6 +29,10 @@ func (n *Node) Counters(ctx context.Context) (map[string]float64, error) {
 		return nil, err
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		return nil, errors.Join(fmt.Errorf("/metrics: %s: %s", answer.Status, text), err)
+	}
 	return counters(answer.Body)
 }
 

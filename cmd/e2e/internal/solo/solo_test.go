@@ -1,6 +1,7 @@
 package solo
 
 import (
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,13 @@ func TestNode(t *testing.T) {
 	}
 	c, err := net.Dial("tcp", n.MQTT)
 	if err != nil {
+		t.Fatal(err)
+	}
+	// A CONNECT, so that there is something to count, and its CONNACK.
+	if _, err := c.Write([]byte("\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 4)); err != nil {
 		t.Fatal(err)
 	}
 	_ = c.Close()
