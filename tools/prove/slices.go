@@ -78,6 +78,11 @@ var slices = []slice{
 		steps: [][]string{{"env", "MUSTER_PROVE=1", "go", "test", "-count=1", "-timeout=25m", "-run=Chaos", "./core/node", "./core/membership"}},
 	},
 	{
+		name:  "lanes",
+		about: "100,000 seeded schedules of drop, duplicate, reorder, cut, stop and restart for the lane, on three kinds of links, and lanes broken by hand",
+		steps: [][]string{{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=25m", "-run=Schedules|Mutants", "./core/lane"}},
+	},
+	{
 		name:  "conformance",
 		about: "the suite of discovery plugins: the healthy one passes 20 times in a row, each of 26 broken ones fails its own cases and no others",
 		steps: [][]string{
@@ -141,8 +146,9 @@ var slices = []slice{
 	},
 	{
 		name:  "links",
-		about: "1000 cuts of links under load, on TCP and on NATS; NATS servers restarted ten times, connections to them cut 200 times",
+		about: "1000 cuts of links under load, on TCP and on NATS; NATS servers restarted ten times, connections to them cut 200 times; a node stopped for 60 s",
 		steps: [][]string{
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=5m", "./cmd/e2e/stall"},
 			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=20m", "./cmd/e2e/cuts"},
 			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=9m", "./cmd/e2e/nats"},
 		},
