@@ -210,3 +210,17 @@ func TestTooManyLongMessages(t *testing.T) {
 		t.Errorf("a new link: %v, %d bytes held", err, r.parts.held)
 	}
 }
+
+func TestForget(t *testing.T) {
+	r := NewReceiver(10)
+	r.Forget(1)
+	for id := range uint64(5) {
+		if err := r.Part(Part{ID: id, Total: 20}, make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+		r.Forget(id)
+	}
+	if r.parts.held != 0 || len(r.parts.whole) != 0 {
+		t.Errorf("%d bytes of %d messages are held", r.parts.held, len(r.parts.whole))
+	}
+}

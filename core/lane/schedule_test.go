@@ -48,7 +48,6 @@ type sent struct {
 	size     int
 	epoch    core.Incarnation // of the node that admitted it; 0: not admitted
 	left     int              // receivers that have not acknowledged it
-	numbered [2]bool
 	acked    bool
 }
 

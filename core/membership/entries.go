@@ -146,14 +146,14 @@ func (s *State) Forgets(now time.Time, stamp core.Stamp, uid core.UID) {
 // Remove takes a node out of the cluster and fences its uid (force-leave).
 // name may be of a running, a stopped or a failed node.
 func (s *State) Remove(now time.Time, stamp core.Stamp, name core.NodeID) error {
-	if name == s.self.Name {
+	if name == s.Name(s.self.UID) {
 		return fmt.Errorf("%s is this node: use `muster cluster leave`", name)
 	}
 	found := false
 	for _, n := range s.sorted() {
-		if n.name == name {
+		if s.Name(n.uid) == name {
 			found = true
-			s.decide(Entry{UID: n.uid, Name: name, Decision: Removed, Stamp: stamp, Incarnation: n.inc})
+			s.decide(Entry{UID: n.uid, Name: n.name, Decision: Removed, Stamp: stamp, Incarnation: n.inc})
 		}
 	}
 	if !found {

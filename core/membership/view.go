@@ -108,13 +108,16 @@ func (s *State) Leader() core.UID {
 }
 
 // Members returns self and every known node, sorted by name, then uid.
-// Nodes that left for good or were removed are not in it.
+// Nodes that left for good or were removed are not in it. Names are as Name
+// returns them.
 func (s *State) Members() []core.Member {
-	out := []core.Member{member(s.self, s.inc)}
+	self := s.self
+	self.Name = s.nameOf(self.UID, self.Name, self.Joined)
+	out := []core.Member{member(self, s.inc)}
 	out[0].State = core.Alive
 	for _, n := range s.nodes {
 		r := n.record
-		r.UID, r.Name, r.Addr = n.uid, n.name, n.addr
+		r.UID, r.Name, r.Addr = n.uid, s.nameOf(n.uid, n.name, n.record.Joined), n.addr
 		m := member(r, n.inc)
 		m.State, m.Since = n.state, n.since
 		out = append(out, m)

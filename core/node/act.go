@@ -134,6 +134,18 @@ func (n *Node) viewChanged(e membership.Changed) {
 	n.acknowledged()
 }
 
+// tellName tells the operator when another live node keeps our name, once for
+// each time.
+func (n *Node) tellName() {
+	called := n.members.Name(n.opts.Saved.UID)
+	if called == n.called {
+		return
+	}
+	if n.called = called; called != n.opts.Saved.Name {
+		n.log.Warn("another live node has this node's name: give one of them another node.name", "name", n.opts.Saved.Name, "called", called)
+	}
+}
+
 // expelled makes the node a cluster of its own: an operator has removed it.
 func (n *Node) expelled(e membership.Entry) {
 	n.log.Warn("this node was removed from its cluster by an operator; `muster cluster join` on it lets it in again",

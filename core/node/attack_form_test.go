@@ -93,7 +93,7 @@ func TestRefusedMergeSlowsDown(t *testing.T) {
 		c.seeds = []string{"n1:1"}
 		a := c.start("n1")
 		<-a.Formed()
-		c.tweak = func(o *Options) { o.Saved.Name = "n1@n1" } // a name that is taken
+		c.tweak = func(o *Options) { o.Saved.Name, o.Form.Expect = "n1@n1", 9 } // a name that is taken, and no founding
 		c.seeds = []string{"n1:1", "n2:1"}
 		c.start("n2")
 		time.Sleep(20 * time.Second)

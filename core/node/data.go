@@ -190,6 +190,9 @@ func (n *Node) readData(l *link) {
 	if i := l.lanes.number - firstLane; l.peer.data[i] == l {
 		l.peer.data[i] = nil
 		n.log.Debug("data connection lost", "peer", l.peer.name, "lane", l.lanes.number, "error", err)
+		if n.now().Sub(l.began) > dataProbe { // else with the next tick, so that nothing spins
+			n.wantData(l.peer)
+		}
 	}
 }
 

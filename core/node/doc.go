@@ -9,5 +9,6 @@
 // inLane.mu (one lane to or from one peer), keeper.mu (the retained messages; not
 // with Node.mu, since the journal may be slow), link.mu (frames waiting to be
 // written), and last the clock's and keptUpTo's. The match path takes none but
-// the lanes' that a message goes to, and the keeper's for one to be retained.
+// the lanes' that a message goes to, in the order of the slots, and the keeper's
+// for one to be retained.
 package node

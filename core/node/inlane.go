@@ -77,6 +77,9 @@ func (l *inLane) begin(inc core.Incarnation, base uint64) error {
 	if err := l.receiver.Begin(inc, base); err != nil {
 		return err
 	}
+	if l.inc != inc {
+		l.lag.Store(0)
+	}
 	l.inc, l.naked = inc, 0
 	l.told.Store(-1)
 	l.kept.begin(inc, base-1)
@@ -240,28 +243,31 @@ func (n *Node) keep(p *lanePair) {
 	})
 }
 
-// tellLane returns what the peer of a link has to be told of our end of the lane:
-// how far it has got, how much more may come, and what has to come again.
+// tellLane returns what the peer of a link has to be told of our end of its
+// lane: how far it has got, how much more may come, and what has to come again.
 func (n *Node) tellLane(l *link) (frames []wire.Frame) {
 	in := l.lanes.in
 	inc, accepted := in.accepted()
 	frames = append(frames, wire.LaneAck{Lane: l.lanes.number, Incarnation: inc, Seq: accepted})
-	if l.speaks < dataProtocol {
-		return frames
+	full := n.full()
+	if !full && in.missed.Swap(false) {
+		frames = append(frames, in.missing(l.lanes.number))
 	}
 	window := int64(windowOf(n.opts.Lane))
-	if n.full() {
+	if full {
 		window = 0
 	}
-	if in.told.Swap(window) != window {
+	if l.speaks >= dataProtocol && in.told.Swap(window) != window {
 		frames = append(frames, wire.LaneGrant{Lane: l.lanes.number, Incarnation: inc, Window: uint64(window)})
 	}
-	if window > 0 && in.missed.Swap(false) {
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		frames = append(frames, wire.LaneNak{Lane: l.lanes.number, Incarnation: in.inc, From: in.receiver.Accepted() + 1})
-	}
 	return frames
+}
+
+// missing asks for everything that has not been accepted.
+func (l *inLane) missing(number uint8) wire.LaneNak {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return wire.LaneNak{Lane: number, Incarnation: l.inc, From: l.receiver.Accepted() + 1}
 }
 
 // receiving is a lane frame that is being taken in.

@@ -41,6 +41,14 @@ type laneKey struct {
 	number uint8
 }
 
+// speaks is the highest protocol that this node speaks.
+func (n *Node) speaks() uint16 {
+	if p := n.opts.Protocol; p > 0 && p < wire.Protocol {
+		return p
+	}
+	return wire.Protocol
+}
+
 // publisherOf returns the hash of a client ID, by which its lane is chosen.
 func (n *Node) publisherOf(m *core.Message) uint64 { return maphash.String(n.seed, m.Publisher) }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
+	"github.com/muster-mqtt/muster/core/lane"
 	"github.com/muster-mqtt/muster/core/wire"
 )
 
@@ -257,9 +258,11 @@ func TestSilentDataConnection(t *testing.T) {
 		}
 		a, b := c.two()
 		in := b.sub("x")
+		var old []*link
 		for _, n := range []*testNode{a, b} {
 			for _, p := range n.peersNow() {
 				p.data[0].tl.(*holedLink).dead.Store(true)
+				old = append(old, p.data[0])
 			}
 		}
 		if took := a.pub("x", "1", 1); took < time.Second || took > 4*time.Second {
@@ -268,9 +271,113 @@ func TestSilentDataConnection(t *testing.T) {
 		if got := in.take(); len(got) != 1 {
 			t.Errorf("got %v", got)
 		}
+		for _, l := range old {
+			if !l.ended() {
+				t.Error("a connection that was replaced is open")
+			}
+		}
 		c.one("n1", "n2")
 		if a.count.incomplete.Load()+b.count.incomplete.Load() != 0 || a.count.dataLost.Load()+b.count.dataLost.Load() == 0 {
 			t.Error("the peer was given up, or the silence is not counted")
+		}
+	})
+}
+
+// Parts are lost on the way, and the connection lives on.
+func TestLostParts(t *testing.T) {
+	for _, path := range [][2]string{{"n1:1", "n2:1"}, {"n2:1", "n1:1"}} {
+		bubble(t, func(c *cluster) {
+			c.net.Delay("n1:1", "n2:1", 10*time.Millisecond, 0)
+			a, b := c.two()
+			in := b.sub("p0/x")
+			data := b.peersNow()[a.opts.Saved.UID].data[0]
+			var accepted atomic.Int32
+			for i := range 3 {
+				m := core.Message{Topic: "p0/x", Payload: append(fmt.Append(nil, i, "/"), make([]byte, 1<<20)...), QoS: 1}
+				if err := a.from("p0", m, func() { accepted.Add(1) }); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Millisecond)
+				c.net.CutLossy(path[0], path[1]) // what is on its way is lost, and nothing after it
+				c.net.HealAll()
+			}
+			time.Sleep(10 * time.Second)
+			inOrder(t, in, 1, 3)
+			if accepted.Load() != 3 || data.ended() {
+				t.Errorf("%d are accepted, connection ended: %v", accepted.Load(), data.ended())
+			}
+		})
+	}
+}
+
+// Who waits for room is not overtaken by those who come later.
+func TestWaitingForRoomIsInTurn(t *testing.T) {
+	l := newOutLane(lane.Options{MaxBytes: 1000}, &lanePair{number: 1})
+	put := func(size int) {
+		l.append(&publishing{m: &core.Message{QoS: 1}, encoded: make([]byte, size)}, laneWait{})
+	}
+	put(950)
+	if l.blocked(50, 1) != nil {
+		t.Error("blocked, though it fits")
+	}
+	first := l.blocked(100, 1)
+	if first == nil || l.blocked(50, 1) != first {
+		t.Error("the second does not wait behind the first")
+	}
+	l.sender.Next()
+	if err := l.ack(1); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-first:
+	default:
+		t.Error("nobody is woken")
+	}
+	if l.blocked(50, 1) != nil {
+		t.Error("blocked, though nobody waits")
+	}
+}
+
+// What a peer that is removed still owed is counted, at every QoS; its
+// connections end.
+func TestRemovedPeer(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, _, d := c.three()
+		d.sub("x")
+		data := a.peersNow()[d.opts.Saved.UID].data[0]
+		c.net.Delay("n1:1", "n3:1", time.Second, 0)
+		for i := range 9 {
+			m := core.Message{Topic: "x", QoS: core.QoS(i % 3)}
+			if err := a.from(fmt.Sprint("p", i), m, func() {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := a.ForceLeave(t.Context(), "n3@n3"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := a.counted("messages_dropped_total", "peer_gone"); n != 9 || !data.ended() {
+			t.Errorf("%d are counted, connection ended: %v", n, data.ended())
+		}
+	})
+}
+
+// A connection that breaks is dialled anew at once, one that breaks at once
+// with the next tick.
+func TestBrokenDataConnection(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b := c.two()
+		b.sub("x")
+		for range 3 {
+			time.Sleep(time.Second)
+			a.Node.mu.Lock()
+			for _, p := range a.peers {
+				p.data[0].end()
+			}
+			a.Node.mu.Unlock()
+			if took := a.pub("x", "1", 1); took > 100*time.Millisecond {
+				t.Errorf("accepted after %s", took)
+			}
 		}
 	})
 }

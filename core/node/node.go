@@ -139,6 +139,7 @@ type Node struct {
 	later     []func() // to be called when mu is free
 	timer     *time.Timer
 	timerAt   time.Time
+	called    core.NodeID // what the view calls us
 	stopping  bool
 	deaf      bool // the transport is closed
 
@@ -184,6 +185,7 @@ func New(o Options) (*Node, error) {
 	if n.left && o.Form.RejoinAfterLeave {
 		n.left, n.cluster = false, core.Cluster{}
 	}
+	n.called = o.Saved.Name
 	n.form = newFormation(now, o)
 	for _, target := range o.Form.Join {
 		addrs, err := o.addresses(target)
@@ -203,14 +205,6 @@ func (n *Node) record() membership.Record {
 		UID: s.UID, Name: s.Name, Addr: n.opts.Advertise, Role: n.opts.Role, Build: n.opts.Build,
 		Protocol: n.speaks(), Datacenter: n.opts.Datacenter, Joined: n.joined,
 	}
-}
-
-// speaks is the highest protocol that this node speaks.
-func (n *Node) speaks() uint16 {
-	if p := n.opts.Protocol; p > 0 && p < wire.Protocol {
-		return p
-	}
-	return wire.Protocol
 }
 
 // SetSessions connects the MQTT front; before Run.
@@ -261,59 +255,6 @@ func (n *Node) start(f func()) {
 	}()
 }
 
-// Waiting for links before a good-bye.
-const (
-	linksWait = 300 * time.Millisecond
-	linksLook = 10 * time.Millisecond
-)
-
-// awaitLinks waits a little until every alive member has a link, so that one
-// whose link is just being replaced hears the good-bye too, and until what it
-// was sent is acknowledged: the good-bye ends the lanes.
-func (n *Node) awaitLinks() {
-	look := time.NewTicker(linksLook)
-	defer look.Stop()
-	for range linksWait / linksLook {
-		if n.allLinked() {
-			return
-		}
-		<-look.C
-	}
-}
-
-func (n *Node) allLinked() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for uid, p := range n.peers {
-		if n.deaf {
-			break
-		}
-		if state, _ := n.members.StateOf(uid); state == core.Alive && (p.link == nil || !p.flushed()) {
-			return false
-		}
-	}
-	return true
-}
-
-// sayBye ends every link in order, telling why.
-func (n *Node) sayBye(kind membership.ByeKind) {
-	n.mu.Lock()
-	n.stopping = true
-	var links []*link
-	for _, p := range n.peers {
-		if p.link != nil {
-			p.link.queue(wire.Bye{Incarnation: n.opts.Saved.Incarnation, Kind: kind})
-			p.link.finish()
-			links = append(links, p.link)
-			n.detach(p)
-		}
-	}
-	n.mu.Unlock()
-	for _, l := range links {
-		<-l.done
-	}
-}
-
 // announceFormed tells those who wait that the node is in a cluster.
 func (n *Node) announceFormed() { n.formOne.Do(func() { close(n.formed) }) }
 
@@ -329,6 +270,7 @@ func (n *Node) ticks() {
 		n.timerAt = time.Time{}
 		now := n.now()
 		n.members.Tick(now)
+		n.tellName()
 		n.visible.expire(now)
 		n.retryFeeds(now)
 		n.release()

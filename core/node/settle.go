@@ -141,7 +141,9 @@ func (n *Node) objection(c *conn, theirs wire.Welcome, operator bool, before cor
 	if n.members.Stale(h) {
 		return object(wire.RefuseOld, "a later start of this data directory is known: is a copy of it running?")
 	}
-	if _, member := n.members.StateOf(h.UID); !member && before != theirs.Cluster {
+	// After a merge it stays, under a name of its own (membership.State.Name).
+	joins := operator || before.IsZero() != theirs.Cluster.IsZero()
+	if _, member := n.members.StateOf(h.UID); !member && joins && before != theirs.Cluster {
 		if _, taken := n.members.NameTaken(h.Name, h.UID); taken {
 			return object(wire.RefuseName, "another live node is called "+string(h.Name)+": give this one another node.name")
 		}

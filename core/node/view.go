@@ -20,7 +20,7 @@ func (n *Node) Routes() []core.Route {
 		out = appendRoutes(out, row, names)
 	}
 	for f := range n.subs.index.All() {
-		out = append(out, core.Route{Filter: f, Node: n.opts.Saved.Name})
+		out = append(out, core.Route{Filter: f, Node: n.members.Name(n.opts.Saved.UID)})
 	}
 	return sortRoutes(out)
 }
@@ -37,7 +37,7 @@ func (n *Node) RoutesOf(t core.Topic) []core.Route {
 	}
 	for f := range n.subs.index.All() {
 		if f.Matches(t) {
-			out = append(out, core.Route{Filter: f, Node: n.opts.Saved.Name})
+			out = append(out, core.Route{Filter: f, Node: n.members.Name(n.opts.Saved.UID)})
 		}
 	}
 	return sortRoutes(out)
@@ -48,7 +48,7 @@ func (n *Node) slotNames(want func(core.MemberState) bool) map[int]core.NodeID {
 	names := map[int]core.NodeID{}
 	for uid, p := range n.peers {
 		if state, _ := n.members.StateOf(uid); want(state) {
-			names[p.slot] = p.name
+			names[p.slot] = n.members.Name(uid)
 		}
 	}
 	return names

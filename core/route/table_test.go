@@ -87,6 +87,9 @@ func TestMaskAndFlood(t *testing.T) {
 	table.SetLive(3, false)
 	match("a/b", 0b0001)
 	match("x", 0)
+	if live, away := table.MatchAll("a/b"); live != 0b0001 || away != 0b0010 { // a flooded node routes nothing by that
+		t.Errorf("a/b: live %b, away %b", live, away)
+	}
 	table.SetLive(1, true)
 	match("a/c", 0b0011)
 	want := []Row{{"a/#", 0b10}, {"a/+", 0b1}, {"a/b", 0b10}}
