@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -48,13 +47,13 @@ func distKeys() []key {
 func (l *loader) dist(c *Config) {
 	n := c.Node
 	if n.ListenMin > n.ListenMax {
-		l.fail(fmt.Errorf("node.dist_listen_min is %d, expected at most node.dist_listen_max, %d", n.ListenMin, n.ListenMax))
+		l.failAt(c, "node.dist_listen_min", fmt.Sprintf("node.dist_listen_min is %d, expected at most node.dist_listen_max, %d", n.ListenMin, n.ListenMax))
 	}
 	if n.TLS() {
-		l.failDist(n, n.SSL.lacks())
+		l.failDist(c, n.SSL.lacks())
 	}
 	if n.IPv6() {
-		l.failDist(n, n.notIPv6())
+		l.failDist(c, n.notIPv6())
 	}
 	if !n.Mapped() {
 		l.warnUnused(c, epmdOnly, map[string]string{"node.dist_listen_min": "6369", "node.dist_listen_max": "7369"})
@@ -66,9 +65,9 @@ func (l *loader) dist(c *Config) {
 	}
 }
 
-func (l *loader) failDist(n Node, why string) {
+func (l *loader) failDist(c *Config, why string) {
 	if why != "" {
-		l.fail(errors.New("node.proto_dist is " + n.ProtoDist + ", but " + why))
+		l.failAt(c, "node.proto_dist", "node.proto_dist is "+c.Node.ProtoDist+", but "+why)
 	}
 }
 

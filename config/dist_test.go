@@ -43,12 +43,12 @@ func TestDist(t *testing.T) {
 
 func TestDistErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"node.proto_dist = inet_tls":                                               "node.proto_dist is inet_tls, but node.ssl_dist.certfile names no certificate of this node",
-		"node.proto_dist = inet_tls, node.ssl_dist.certfile = c":                   "node.proto_dist is inet_tls, but node.ssl_dist.keyfile names no private key of this node",
-		"node.proto_dist = inet6_tls, node.ssl_dist { certfile = c, keyfile = k }": "node.proto_dist is inet6_tls, but node.ssl_dist.cacertfile names no authorities by which to verify other nodes",
-		"node { dist_listen_min = 7000, dist_listen_max = 6999 }":                  "node.dist_listen_min is 7000, expected at most node.dist_listen_max, 6999",
-		"node { proto_dist = inet6_tcp, bind = 127.0.0.1 }":                        "node.proto_dist is inet6_tcp, but node.bind is 127.0.0.1",
-		"node { proto_dist = inet6_tcp, name = n@10.0.0.1 }":                       "node.proto_dist is inet6_tcp, but the host in node.name is 10.0.0.1",
+		"node.proto_dist = inet_tls":                                               "m.conf:1:19: node.proto_dist is inet_tls, but node.ssl_dist.certfile names no certificate of this node",
+		"node.proto_dist = inet_tls, node.ssl_dist.certfile = c":                   "m.conf:1:19: node.proto_dist is inet_tls, but node.ssl_dist.keyfile names no private key of this node",
+		"node.proto_dist = inet6_tls, node.ssl_dist { certfile = c, keyfile = k }": "m.conf:1:19: node.proto_dist is inet6_tls, but node.ssl_dist.cacertfile names no authorities by which to verify other nodes",
+		"node { dist_listen_min = 7000, dist_listen_max = 6999 }":                  "m.conf:1:26: node.dist_listen_min is 7000, expected at most node.dist_listen_max, 6999",
+		"node { proto_dist = inet6_tcp, bind = 127.0.0.1 }":                        "m.conf:1:21: node.proto_dist is inet6_tcp, but node.bind is 127.0.0.1",
+		"node { proto_dist = inet6_tcp, name = n@10.0.0.1 }":                       "m.conf:1:21: node.proto_dist is inet6_tcp, but the host in node.name is 10.0.0.1",
 		"node.proto_dist = inet_sctp":                                              `m.conf:1:19: node.proto_dist: found "inet_sctp", expected one of inet_tcp, inet6_tcp, inet_tls, inet6_tls`,
 		"node.port_mapping = dns":                                                  `m.conf:1:21: node.port_mapping: found "dns", expected one of offset, epmd`,
 		"node.ssl_dist.verify = maybe":                                             `m.conf:1:24: node.ssl_dist.verify: found "maybe", expected peer or none`,

@@ -2,6 +2,7 @@ package config
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,6 +56,25 @@ type loader struct {
 }
 
 func (l *loader) fail(err error) { l.errs = append(l.errs, err) }
+
+// failAt reports what is wrong between keys, at the place where the one of
+// path was set.
+func (l *loader) failAt(c *Config, path, msg string) {
+	if at := c.placeOf(path); at != "" {
+		msg = at + ": " + msg
+	}
+	l.fail(errors.New(msg))
+}
+
+// placeOf is where a key was set, "" if nobody did.
+func (c *Config) placeOf(path string) string {
+	for _, e := range c.entries {
+		if e.Path == path && e.Source != "default" {
+			return e.Source
+		}
+	}
+	return ""
+}
 
 func (l *loader) warn(format string, args ...any) {
 	l.warns = append(l.warns, fmt.Sprintf(format, args...))

@@ -135,14 +135,15 @@ func (l *loader) defaults() (*hocon.Value, error) {
 // across checks what several keys must agree on.
 func (l *loader) across(c *Config) {
 	if c.MQTT.MaxQueueBytes < c.MQTT.MaxPacketSize {
-		l.fail(fmt.Errorf("mqtt.max_queue_bytes is %d, expected at least mqtt.max_packet_size, %d", c.MQTT.MaxQueueBytes, c.MQTT.MaxPacketSize))
+		l.failAt(c, "mqtt.max_queue_bytes", fmt.Sprintf("mqtt.max_queue_bytes is %d, expected at least mqtt.max_packet_size, %d", c.MQTT.MaxQueueBytes, c.MQTT.MaxPacketSize))
 	}
 	l.transport(c)
 	l.dist(c)
 	etcd, _ := c.settings["etcd"].(map[string]any)
 	if servers, _ := etcd["server"].([]string); slices.Contains(c.Cluster.Strategies, "etcd") && len(servers) == 0 {
-		l.fail(errors.New("cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd"))
+		l.failAt(c, strategyKey, "cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd")
 	}
+	l.warnMisspelt(c)
 }
 
 // plugins makes the JSON that each strategy's plugin is configured with.

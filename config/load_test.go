@@ -136,7 +136,7 @@ func TestErrors(t *testing.T) {
 			`m.conf:2:21: mqtt.max_sessions: found "many", expected a whole number from 1 to 10000000`}},
 		{"mqtt.max_packet_size = 1XB, mqtt.idle_timeout = 1h", []string{
 			`m.conf:1:24: mqtt.max_packet_size: found "1XB", expected a size such as 16KB, 1MB or 512KiB`,
-			`m.conf:1:49: mqtt.idle_timeout: found "1h", expected a duration from 100ms to 5m0s`}},
+			`m.conf:1:49: mqtt.idle_timeout: found "1h", expected a duration from 100ms to 5m`}},
 		{"log.level = loud", []string{`m.conf:1:13: log.level: found "loud", expected one of debug, info, warn, error`}},
 		{"log.level = {}\nlog.format = null", []string{
 			`m.conf:1:13: log.level: found an object, expected one of debug, info, warn, error`,
@@ -163,7 +163,7 @@ func TestErrors(t *testing.T) {
 		{"cluster.join = [a, [b]]", []string{"m.conf:1:16: cluster.join: found a list in the list, expected text"}},
 		{"cluster.join { a = x, 0 = y }", []string{"m.conf:1:14: cluster.join: found an object, expected a list, or text with commas"}},
 		{"cluster.autoclean = on", []string{"m.conf:1:21: cluster.autoclean: found \"on\", expected a duration such as 100ms, 5s or 1h30m"}},
-		{"mqtt.max_queue_bytes = 1KB", []string{"mqtt.max_queue_bytes is 1000, expected at least mqtt.max_packet_size, 1000000"}},
+		{"mqtt.max_queue_bytes = 1KB", []string{"m.conf:1:24: mqtt.max_queue_bytes is 1000, expected at least mqtt.max_packet_size, 1000000"}},
 		{"node.data_dir = ${nope}", []string{"m.conf:1:17: ${nope} is not set, or only by itself (${?nope} may be missing)"}},
 	} {
 		_, err := loadText(t, c.in)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,11 +54,11 @@ func nearest(path []string) string {
 			best, least = candidate, d
 		}
 	}
-	return best
+	return cmp.Or(newerSpellings[best], best)
 }
 
-// candidates are the known keys and their parts, sorted, a * replaced by what
-// path has there.
+// candidates are the known keys, their parts and older spellings, sorted, a *
+// replaced by what path has there.
 func candidates(path []string) []string {
 	var out []string
 	for _, k := range keys() {
@@ -69,6 +70,7 @@ func candidates(path []string) []string {
 			out = append(out, strings.Join(elems[:i+1], "."))
 		}
 	}
+	out = append(out, olderSpellings...)
 	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -14,6 +14,7 @@ const (
 	maxStrategies = 8
 	manual        = "manual"
 	static        = "static"
+	strategyKey   = "cluster.discovery_strategy"
 )
 
 // shipped are the strategies whose keys are in the schema. Every other one but
@@ -146,6 +147,32 @@ func strategy(s string) error {
 		return fmt.Errorf("found %s, which is a key under cluster, expected the name of a strategy", short(s))
 	}
 	return nil
+}
+
+// warnMisspelt tells of a strategy that is nobody's but nearly one of ours. It
+// may be a third party's: it is looked for all the same.
+func (l *loader) warnMisspelt(c *Config) {
+	for _, name := range c.Cluster.Strategies {
+		override := slices.ContainsFunc(c.Cluster.Plugins, func(p Plugin) bool { return p.Strategy == name })
+		if near := nearestStrategy(name); near != "" && !override {
+			l.warn("%s: cluster.discovery_strategy: muster has no strategy %s of its own, did you mean %s? A plugin muster-discovery-%s is looked for",
+				c.placeOf(strategyKey), name, near, name)
+		}
+	}
+}
+
+// nearestStrategy returns that of ours which name is nearly, "" if it is one or
+// close to none.
+func nearestStrategy(name string) string {
+	if ours(name) {
+		return ""
+	}
+	for _, s := range append([]string{manual, viaTransport}, shipped...) {
+		if distance(name, s) <= max(1, len(s)/3) {
+			return s
+		}
+	}
+	return ""
 }
 
 func ours(strategy string) bool {

@@ -66,13 +66,16 @@ func TestStrategyErrors(t *testing.T) {
 		{"cluster.dns.server = ns.x", `m.conf:1:22: cluster.dns.server: found "ns.x", expected system or the address of a DNS server, with or without a port`},
 		{"cluster.etcd.server = h:2379", `m.conf:1:23: cluster.etcd.server: found "h:2379", expected a URL such as http://host:port`},
 		{"cluster.etcd.server = \"ftp://u:secret@h\"", `m.conf:1:23: cluster.etcd.server: found "ftp://******@h", expected a URL such as http://host:port`},
-		{"cluster.etcd.node_ttl = 1", `m.conf:1:25: cluster.etcd.node_ttl: found "1", expected a duration from 1s to 24h0m0s`},
+		{"cluster.etcd.node_ttl = 1", `m.conf:1:25: cluster.etcd.node_ttl: found "1", expected a duration from 1s to 24h`},
 		{"cluster.etcd.ssl.verify = maybe", `m.conf:1:27: cluster.etcd.ssl.verify: found "maybe", expected peer or none`},
+		{"cluster.form_after = 2h", `m.conf:1:22: cluster.form_after: found "2h", expected a duration from 1ms to 1h`},
+		{"cluster.autoclean = 1", `m.conf:1:21: cluster.autoclean: found "1", expected a duration from 1s to 292 years`},
+		{"cluster.dns.typ = a", `m.conf:1:1: unknown key cluster.dns.typ, did you mean cluster.dns.record_type?`},
 		{"cluster.etcd.sever = x", `m.conf:1:1: unknown key cluster.etcd.sever, did you mean cluster.etcd.server?`},
-		{"cluster.discovery_strategy = etcd", `cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd`},
-		{"transport.type = nats", `transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats`},
-		{"cluster.discovery_strategy = [static, Transport]", `cluster.discovery_strategy names transport, which counts with transport.type = nats only`},
-		{"transport.nats.tls.keyfile = k", `transport.nats.tls has one of certfile and keyfile, expected both or none`},
+		{"cluster.discovery_strategy = etcd", `m.conf:1:30: cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd`},
+		{"transport.type = nats", `m.conf:1:18: transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats`},
+		{"cluster.discovery_strategy = [static, Transport]", `m.conf:1:30: cluster.discovery_strategy names transport, which needs transport.type = nats`},
+		{"transport.nats.tls.keyfile = k", `m.conf:1:30: transport.nats.tls has one of certfile and keyfile, expected both or none`},
 		{"cluster.k8s.address_type = pod", `m.conf:1:28: cluster.k8s.address_type: found "pod", expected one of ip, dns, hostname`},
 		{"cluster.k8s.apiserver = []", `m.conf:1:25: cluster.k8s.apiserver: found a list, expected text`},
 		{"node.dist_listen_min = 0", `m.conf:1:24: node.dist_listen_min: found "0", expected a whole number from 1 to 65535`},
@@ -86,6 +89,27 @@ func TestStrategyErrors(t *testing.T) {
 	} {
 		_, err := loadText(t, c.in)
 		checkErrors(t, err, c.want)
+	}
+}
+
+// A name that is nearly one of ours may be a slip; another is a third party's.
+func TestMisspeltStrategy(t *testing.T) {
+	for in, want := range map[string]string{
+		"cluster.discovery_strategy = statik": "m.conf:1:30: cluster.discovery_strategy: muster has no strategy statik of its own, did you mean static? " +
+			"A plugin muster-discovery-statik is looked for",
+		"cluster.discovery_strategy = ks8":                                         "did you mean k8s?",
+		"cluster.discovery_strategy = consul":                                      "",
+		"cluster.discovery_strategy = aws":                                         "",
+		"cluster.discovery_strategy = [dns, mcast]":                                "",
+		"cluster { discovery_strategy = statik, plugins.statik.path = /p/statik }": "",
+	} {
+		c, err := loadText(t, in)
+		if err != nil {
+			t.Fatal(in, err)
+		}
+		if said := strings.Join(c.Warnings, "\n"); !strings.Contains(said, want) || want == "" && said != "" {
+			t.Errorf("%s: warned %q, want %q", in, said, want)
+		}
 	}
 }
 

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"errors"
-	"slices"
-)
+import "slices"
 
 // NATS is the part of the configuration under transport.nats, which counts
 // with transport.type = nats.
@@ -40,11 +37,15 @@ func (l *loader) transport(c *Config) {
 	nats := c.Transport == "nats"
 	switch {
 	case nats && len(c.NATS.URLs) == 0:
-		l.fail(errors.New("transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats"))
+		l.failAt(c, "transport.type", "transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats")
 	case !nats && slices.Contains(c.Cluster.Strategies, viaTransport):
-		l.fail(errors.New("cluster.discovery_strategy names transport, which counts with transport.type = nats only"))
+		l.failAt(c, strategyKey, "cluster.discovery_strategy names transport, which needs transport.type = nats")
 	case (c.NATS.CertFile == "") != (c.NATS.KeyFile == ""):
-		l.fail(errors.New("transport.nats.tls has one of certfile and keyfile, expected both or none"))
+		path := "transport.nats.tls.certfile"
+		if c.NATS.CertFile == "" {
+			path = "transport.nats.tls.keyfile"
+		}
+		l.failAt(c, path, "transport.nats.tls has one of certfile and keyfile, expected both or none")
 	case !nats && len(c.NATS.URLs) > 0:
 		l.warn("transport.nats.url counts with transport.type = nats")
 	}

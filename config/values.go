@@ -126,9 +126,24 @@ func durationIn(v *hocon.Value, lo, hi time.Duration) (time.Duration, error) {
 	}
 	d, err := hocon.Duration(s)
 	if err == nil && (d < lo || d > hi) {
-		err = fmt.Errorf("found %s, expected a duration from %s to %s", short(s), lo, hi)
+		err = fmt.Errorf("found %s, expected a duration from %s to %s", short(s), spelled(lo), spelled(hi))
 	}
 	return d, err
+}
+
+// spelled writes a bound as people write durations.
+func spelled(d time.Duration) string {
+	if d == forever {
+		return "292 years"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // maxRetained is the most retained messages that a node may be told to keep.

@@ -37,6 +37,7 @@ type Strategy struct {
 	ErrorClass   string     `json:"last_error_class,omitempty"` // such as AUTH
 	LastErrorAt  *time.Time `json:"last_error_at,omitempty"`
 	Warnings     []string   `json:"warnings,omitempty"` // of the last answer
+	Notes        []string   `json:"notes,omitempty"`    // of the plugin's health: what is odd at the backend, and counts
 	Backend      string     `json:"backend"`            // unknown, ok, degraded or down
 	Registration string     `json:"registration"`       // none, registered or lost
 }

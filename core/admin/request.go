@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 )
 
@@ -88,6 +89,10 @@ func (c *Client) decode(resp *http.Response, raw []byte, out any) error {
 // plain takes the method and the URL, which say nothing over a socket, off an
 // error of package http.
 func plain(err error) error {
+	var system *os.SyscallError
+	if errors.As(err, &system) {
+		return system.Err // "no such file or directory", without the call
+	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err

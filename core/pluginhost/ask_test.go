@@ -229,8 +229,11 @@ func TestDisable(t *testing.T) {
 	if b.has(t, "nodes/uid-1") {
 		t.Error("a disabled strategy leaves its entry")
 	}
-	if _, err := h.Discover(t.Context()); err == nil {
-		t.Error("a disabled strategy answers")
+	if _, err := h.Discover(t.Context()); err == nil || !strings.Contains(err.Error(), "`muster discovery enable backed` starts it") {
+		t.Errorf("a disabled strategy answers %v", err)
+	}
+	if s := h.Status(); s.LastError != "" {
+		t.Errorf("an operator's wish is told as the error %q", s.LastError)
 	}
 	h.Enable()
 	await(t, h, "back", func(s Status) bool { return ready(s) && registered(s) })

@@ -172,6 +172,8 @@ func (h *Host) await(ctx context.Context) (*session, error) {
 		case Ready:
 			return s, nil
 		case Starting:
+		case Disabled:
+			return nil, discovery.Errorf(discovery.PluginInternal, "an operator has disabled the plugin: `muster discovery enable %s` starts it", h.o.Strategy)
 		default:
 			class := cmp.Or(status.LastErrorClass, discovery.PluginInternal)
 			return nil, discovery.Errorf(class, "the plugin is %s: %s", status.State, status.LastError)
@@ -248,9 +250,9 @@ func (h *Host) noteTrouble(s *session, err error) {
 }
 
 // noteError keeps err for the status; a call that its caller cancelled says
-// nothing.
+// nothing, and what an operator has ended is no error.
 func (h *Host) noteError(err error) {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errDisabled) {
 		return
 	}
 	h.mu.Lock()

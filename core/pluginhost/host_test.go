@@ -203,7 +203,7 @@ func TestChecksum(t *testing.T) {
 func TestRefusedConfiguration(t *testing.T) {
 	h, _ := run(t, toyOptions(t, `{"refuse": true}`))
 	s := await(t, h, "refused", func(s Status) bool { return s.State == Refused })
-	if s.LastErrorClass != discovery.ConfigInvalid || s.LastError != "INVALID_CONFIG: refuse: is true" || s.PID != 0 {
+	if s.LastErrorClass != discovery.ConfigInvalid || s.LastError != "INVALID_CONFIG: cluster.toy.refuse: is true" || s.PID != 0 {
 		t.Errorf("status %+v", s)
 	}
 	if _, err := h.Discover(t.Context()); discovery.ClassOf(err) != discovery.ConfigInvalid {

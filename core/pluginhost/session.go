@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -88,12 +89,24 @@ func (s *session) configure(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return s.during("Configure", err)
+		return s.during("Configure", s.placed(err))
 	}
 	for _, w := range applied.Warnings {
 		s.log.Warn("the plugin warns of its configuration", "warning", w)
 	}
 	return nil
+}
+
+// placed names the whole key, as the operator wrote it, where the plugin names
+// its part of it.
+func (s *session) placed(err error) error {
+	var e *discovery.Error
+	if !errors.As(err, &e) || e.Class != discovery.ConfigInvalid || e.Path == "" {
+		return err
+	}
+	whole := *e
+	whole.Path = "cluster." + s.o.Strategy + "." + e.Path
+	return &whole
 }
 
 // checkContract refuses a plugin that needs a newer contract than the node

@@ -83,8 +83,11 @@ func (h *Host) live(ctx context.Context, dir string, again bool) (since time.Tim
 	err = h.watch(ctx, s)
 	s.condemn(err)
 	h.noteError(err)
-	h.move(func(st *Status) { h.session, st.State = nil, Restarting }) // no more calls into it
-	orderly := ctx.Err() != nil || errors.Is(err, errDisabled)
+	orderly, after := ctx.Err() != nil, Restarting
+	if errors.Is(err, errDisabled) {
+		orderly, after = true, Disabled
+	}
+	h.move(func(st *Status) { h.session, st.State = nil, after }) // no more calls into it
 	tended(orderly)
 	s.stop(!orderly)
 	h.move(func(st *Status) { st.PID = 0 })

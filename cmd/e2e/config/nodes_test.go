@@ -84,10 +84,10 @@ func TestMissingPlugin(t *testing.T) {
 func TestRefusedStart(t *testing.T) {
 	s := newShell(t)
 	for _, c := range []struct{ set, want string }{
-		{"transport.type=nats", "transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats\n"},
-		{"node.proto_dist=inet_tls", "node.proto_dist is inet_tls, but node.ssl_dist.certfile names no certificate of this node\n"},
+		{"transport.type=nats", "flag --set transport.type: transport.nats.url is empty, expected the URL of at least one NATS server with transport.type = nats\n"},
+		{"node.proto_dist=inet_tls", "flag --set node.proto_dist: node.proto_dist is inet_tls, but node.ssl_dist.certfile names no certificate of this node\n"},
 		{"dns.bind=127.0.0.1:8600", "flag --set dns.bind: dns.bind: \"127.0.0.1:8600\": not built in this version\n"},
-		{"cluster.discovery_strategy=etcd", "cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd\n"},
+		{"cluster.discovery_strategy=etcd", "flag --set cluster.discovery_strategy: cluster.etcd.server is empty, expected the URL of at least one server of the strategy etcd\n"},
 		{"clustr.name=x", "flag --set clustr.name: unknown key clustr, did you mean cluster?\n"},
 	} {
 		if _, errs, status := s.muster("start", "--set", c.set); errs != c.want || status != 1 {

@@ -137,7 +137,7 @@ func TestFinding(t *testing.T) {
 		{"MUSTER_ADMIN before the configuration", []string{"-c", "/nowhere"}, []string{"MUSTER_ADMIN=" + socket("DIR")}, ok},
 		{"a flag before MUSTER_ADMIN", []string{"--data-dir", "DIR"}, []string{"MUSTER_ADMIN=/nowhere"}, ok},
 		{"nobody there", []string{"--data-dir", "/nowhere"}, nil,
-			result{1, "", "no node answers at /nowhere/muster.sock: dial unix /nowhere/muster.sock: connect: no such file or directory" + noNodeHint + "\n"}},
+			result{1, "", "no node answers at /nowhere/muster.sock: no such file or directory" + noNodeHint + "\n"}},
 		{"a bad configuration", []string{"-c", "bad.conf"}, nil,
 			result{1, "", "bad.conf:1:1: unknown key nod.name: did you mean node.name?\n"}},
 		{"a bad address", []string{"--admin", "ftp://h"}, nil,

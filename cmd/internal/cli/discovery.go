@@ -35,8 +35,28 @@ func (c *cli) discoveryStatus() *cobra.Command {
 			r.say("There are no plugins: the discovery strategy is manual.")
 			return nil
 		}
+		for _, s := range d.Strategies {
+			for _, w := range remarks(s) {
+				r.complain("warning: " + s.Name + ": " + w)
+			}
+		}
 		return r.printTable(discoveryTable(d, time.Now()))
 	})
+}
+
+// remarks are the warnings of the last answer and, where the backend is not
+// well, the plugin's notes on why.
+func remarks(s admin.Strategy) []string {
+	out := slices.Clone(s.Warnings)
+	if s.Backend == "ok" {
+		return out
+	}
+	for _, note := range s.Notes {
+		if !slices.Contains(out, note) {
+			out = append(out, note)
+		}
+	}
+	return out
 }
 
 func discoveryTable(d admin.Discovery, now time.Time) [][]string {
@@ -48,7 +68,7 @@ func discoveryTable(d admin.Discovery, now time.Time) [][]string {
 		}
 		failed := ""
 		if s.LastErrorAt != nil {
-			failed = fmt.Sprintf("%s, %s: %s", s.ErrorClass, ago(now, *s.LastErrorAt), s.LastError)
+			failed = fmt.Sprintf("%s, %s: %s", s.ErrorClass, ago(now, *s.LastErrorAt), withoutClass(s.LastError, s.ErrorClass))
 		}
 		can := strings.Join(s.Capabilities, ",")
 		if s.Watching {
@@ -58,6 +78,9 @@ func discoveryTable(d admin.Discovery, now time.Time) [][]string {
 	}
 	return rows
 }
+
+// withoutClass is the text of an error that says its class elsewhere.
+func withoutClass(text, class string) string { return strings.TrimPrefix(text, class+": ") }
 
 // ago is an age in whole seconds.
 func ago(now, then time.Time) string {
@@ -103,10 +126,23 @@ func candidatesTable(d admin.DiscoveryTest) [][]string {
 		}
 		slices.Sort(attributes)
 		rows = append(rows, []string{
-			strings.Join(c.Endpoints, ","), c.Name, c.UID, c.Readiness, strings.Join(attributes, ","),
+			endpoints(c.Endpoints), c.Name, c.UID, c.Readiness, strings.Join(attributes, ","),
 		})
 	}
 	return rows
+}
+
+// endpoints lists addresses. Port 0 stands for the one that a name has, or the
+// usual one, and is left out.
+func endpoints(list []string) string {
+	out := make([]string, len(list))
+	for i, e := range list {
+		out[i] = e
+		if host, ok := strings.CutSuffix(e, ":0"); ok {
+			out[i] = strings.Trim(host, "[]")
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 func testSummary(d admin.DiscoveryTest) string {

@@ -21,9 +21,11 @@ var _ admin.Strategies = fakeStrategies{}
 func (s fakeStrategies) List(context.Context) []admin.Strategy {
 	at := time.Now().Add(-90*time.Second - 500*time.Millisecond)
 	return []admin.Strategy{
-		{Name: "dns", State: "ready", Candidates: 2, LastAnswer: &at, Backend: "ok", Registration: "none"},
+		{Name: "dns", State: "ready", Candidates: 2, LastAnswer: &at, Backend: "ok", Registration: "none",
+			Warnings: []string{"c.test has no address"}, Notes: []string{"nothing odd"}},
 		{Name: "etcd", State: "ready", Capabilities: []string{"watch", "claim"}, Watching: true, Backend: "down", Registration: "lost",
-			LastError: "denied", ErrorClass: "AUTH", LastErrorAt: &at},
+			LastError: "AUTH: denied", ErrorClass: "AUTH", LastErrorAt: &at,
+			Warnings: []string{"x is no entry"}, Notes: []string{"x is no entry", "the password is not encrypted"}},
 	}
 }
 
@@ -31,7 +33,7 @@ func (s fakeStrategies) Test(_ context.Context, strategy string) (admin.Discover
 	out := admin.DiscoveryTest{Strategy: strategy, Took: 3, Complete: true, Warnings: []string{"b.test does not resolve"}}
 	if !s.strange {
 		out.Candidates = []admin.Candidate{
-			{Endpoints: []string{"10.0.0.1:4370"}, Name: "a@h1", Readiness: "ready", Attributes: map[string]string{"zone": "z", "pod": "p"}},
+			{Endpoints: []string{"10.0.0.1:4370", "10.0.0.2:0", "[fd00::2]:0"}, Name: "a@h1", Readiness: "ready", Attributes: map[string]string{"zone": "z", "pod": "p"}},
 		}
 	}
 	return out, s.f.ask("test", strategy)
@@ -51,8 +53,13 @@ dns       ready  ok       2           1m30s ago  none          -                
 etcd      ready  down     0           never      lost          watch (on),claim  AUTH, 1m30s ago: denied
 `
 
-const discoveryTestText = `Endpoints      Name  UID  Readiness  Attributes
-10.0.0.1:4370  a@h1  -    ready      pod=p,zone=z
+const discoveryWarnings = `warning: dns: c.test has no address
+warning: etcd: x is no entry
+warning: etcd: the password is not encrypted
+`
+
+const discoveryTestText = `Endpoints                       Name  UID  Readiness  Attributes
+10.0.0.1:4370,10.0.0.2,fd00::2  a@h1  -    ready      pod=p,zone=z
 1 candidate in 3 ms; these are all that it knows.
 `
 
@@ -60,7 +67,7 @@ func TestDiscoveryCommands(t *testing.T) {
 	for _, c := range []struct {
 		args, stdout, stderr, asks string
 	}{
-		{"discovery status", discoveryText, "", ""},
+		{"discovery status", discoveryText, discoveryWarnings, ""},
 		{"discovery test dns", discoveryTestText, "warning: b.test does not resolve\n", "test dns"},
 		{"discovery enable dns", "Enabled discovery strategy dns.\n", "", "enable dns"},
 		{"discovery disable dns", "Disabled discovery strategy dns.\n", "", "disable dns"},

@@ -146,7 +146,7 @@ func pluginsTable(plugins admin.Plugins) [][]string {
 		}
 		failed := p.LastError
 		if p.ErrorClass != "" {
-			failed = p.ErrorClass + ": " + failed
+			failed = p.ErrorClass + ": " + withoutClass(failed, p.ErrorClass)
 		}
 		rows = append(rows, []string{p.Strategy, pid, p.Version, p.State, strconv.FormatUint(p.Restarts, 10), failed})
 	}

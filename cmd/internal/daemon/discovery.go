@@ -56,7 +56,7 @@ func strategyRow(s pluginhost.Status) admin.Strategy {
 	row := admin.Strategy{
 		Name: s.Strategy, State: string(s.State), Capabilities: []string{}, Watching: s.Watching,
 		Candidates: s.Candidates, LastAnswer: known(s.LastAnswer), LastError: s.LastError, LastErrorAt: known(s.LastErrorAt),
-		ErrorClass: className(s), Warnings: s.Warnings,
+		ErrorClass: className(s), Warnings: s.Warnings, Notes: s.Health.Notes,
 		Backend:      word(backendNames[:], int(s.Health.Backend)),
 		Registration: word(registrationNames[:], int(s.Registered.State)),
 	}

@@ -108,9 +108,10 @@ func plain(err error) string {
 	if i := strings.LastIndex(text, `desc = "`); i >= 0 {
 		text = strings.TrimRight(text[i+len(`desc = "`):], `"`)
 	}
-	for _, layer := range []string{"transport: ", "Error while dialing: ", "authentication handshake failed: "} {
+	for _, layer := range []string{"transport: ", "Error while dialing: ", "authentication handshake failed: ", "dial tcp "} {
 		text = strings.TrimPrefix(text, layer)
 	}
+	text = strings.Replace(text, ": connect: ", ": ", 1)
 	if text == "" {
 		text = "etcd gives no reason"
 	}

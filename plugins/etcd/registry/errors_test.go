@@ -33,7 +33,7 @@ func TestClassify(t *testing.T) {
 			"AUTH: rpc error: code = PermissionDenied desc = etcdserver: permission denied"},
 		{rpctypes.ErrLeaseNotFound, "LEASE_LOST: etcdserver: requested lease not found"},
 		{rpctypes.ErrGRPCRequestTooManyRequests, "RATE_LIMITED: etcdserver: too many requests"},
-		{dialing, "BACKEND_UNAVAILABLE: dial tcp 127.0.0.1:1: connect: connection refused"},
+		{dialing, "BACKEND_UNAVAILABLE: 127.0.0.1:1: connection refused"},
 		{rpctypes.ErrGRPCNoLeader, "BACKEND_UNAVAILABLE: etcdserver: no leader"},
 		{rpctypes.ErrGRPCNoSpace, "BACKEND_UNAVAILABLE: etcdserver: mvcc: database space exceeded"},
 		{rpctypes.ErrGRPCTimeout, "BACKEND_UNAVAILABLE: etcdserver: request timed out"},
