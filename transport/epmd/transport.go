@@ -70,12 +70,19 @@ func (m *mapped) find(ctx context.Context, host, name string) ([]Node, error) {
 	}
 	slices.SortStableFunc(all, func(a, b Node) int { return rank(a, m.self) - rank(b, m.self) })
 	var out []Node
+	var failed error
 	for _, n := range all[:min(maxTried, len(all))] {
-		if n, err := m.client.Lookup(ctx, host, n.Name); err == nil && n.Ours {
+		switch n, err := m.client.Lookup(ctx, host, n.Name); {
+		case err == nil && n.Ours:
 			out = append(out, n)
+		case err != nil && !errors.Is(err, ErrUnknown): // not: gone meanwhile
+			failed = err
 		}
 	}
-	if len(out) == 0 {
+	switch {
+	case len(out) == 0 && failed != nil:
+		return nil, failed
+	case len(out) == 0:
 		return nil, fmt.Errorf("port mapper of %s: %w", m.client.addr(host), ErrUnknown)
 	}
 	return out, nil

@@ -60,6 +60,10 @@ func TestWrap(t *testing.T) {
 	if _, err := Wrap(&dialled{}, c, "").Dial(within(t), "n1@127.0.0.1"); !errors.Is(err, transport.ErrUnreachable) || errors.Is(err, transport.ErrRefused) {
 		t.Errorf("without a mapper: %v", err)
 	}
+	halfway := liar(t, "\x00\x00\x11\x11name n1 at port 6370\n") // lists a node, and tells nothing of it
+	if _, err := Wrap(&dialled{}, halfway, "").Dial(within(t), "@127.0.0.1"); !errors.Is(err, ErrProtocol) || errors.Is(err, transport.ErrRefused) {
+		t.Errorf("a mapper that fails halfway: %v", err)
+	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := Wrap(&dialled{}, c, "").Dial(ended, "n1@127.0.0.1"); !errors.Is(err, context.Canceled) {

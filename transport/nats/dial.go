@@ -36,7 +36,7 @@ func (t *Transport) dial(ctx context.Context, addr string) (*link, error) {
 		return nil, fmt.Errorf("%w: %w", transport.ErrUnreachable, err)
 	}
 	if ctx.Err() != nil {
-		return nil, ended(ctx)
+		return nil, t.ended(ctx)
 	}
 	l := newLink(t, linkKey{peer: peer, id: random(), dialled: true})
 	switch refusal := t.adopt(l); {
@@ -76,7 +76,7 @@ func (t *Transport) await(ctx context.Context, l *link) error {
 		case <-l.done:
 			return l.unopened()
 		case <-ctx.Done():
-			return ended(ctx)
+			return t.ended(ctx)
 		case <-t.life.Done():
 			return transport.ErrClosed
 		}
@@ -112,10 +112,14 @@ func (l *link) accepted() {
 	}
 }
 
-// ended tells a caller that gave up from a node that did not answer.
-func ended(ctx context.Context) error {
+// ended tells a caller that gave up from a node that did not answer, and that
+// from a server that is not there.
+func (t *Transport) ended(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
+	}
+	if !t.up.Load() {
+		return fmt.Errorf("%w: %w: %w", transport.ErrUnreachable, errOffline, ctx.Err())
 	}
 	return fmt.Errorf("%w: %w", transport.ErrUnreachable, ctx.Err())
 }

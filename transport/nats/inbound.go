@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -10,14 +11,17 @@ import (
 // noResponders is the status of the server's word that nobody hears a subject.
 const noResponders = "503"
 
-// receive takes every message of our subjects, one at a time. It never blocks:
-// what it answers goes through the outbox.
+// receive takes every message of our subjects, one at a time of each. It never
+// blocks: what it answers goes through the outbox.
 func (t *Transport) receive(m *client.Msg) {
 	if len(m.Data) == 0 && m.Header.Get("Status") == noResponders {
 		t.unheard(m.Subject)
 		return
 	}
 	p, err := decodePacket(m.Data)
+	if err == nil && p.kind != kindHello && m.Subject == t.base+helloToken {
+		err = fmt.Errorf("%w: kind %d to everybody", errPacket, p.kind) // links are the other subject's alone
+	}
 	if err != nil {
 		t.add(func(c *counts) { c.malformed++ })
 		t.warn("malformed", "a message on a subject of this cluster is no packet of muster", err)

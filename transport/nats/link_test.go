@@ -132,6 +132,25 @@ func TestSmallMaxPayload(t *testing.T) {
 	}
 }
 
+// A dial to everybody opens no link: it belongs on the subject of one node.
+func TestOnlyHelloIsForEverybody(t *testing.T) {
+	s := natstest.Start(t)
+	b := listen(t, 2, s)
+	c, err := client.Connect(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	dial := packet{kind: kindDial, dialler: true, from: uid{1}, link: 1}
+	if err := c.Publish(b.base+helloToken, dial.control()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the dial is counted", func() bool { return b.Stats().Malformed == 1 })
+	if st := b.Stats(); st.Links != 0 || st.Pending != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // What strangers publish on our subjects is counted, and costs nothing else.
 func TestHostileMessages(t *testing.T) {
 	s := natstest.Start(t)

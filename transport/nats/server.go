@@ -46,7 +46,7 @@ func (t *Transport) connect() error {
 	t.conn, err = client.Connect(urls, opts...)
 	if unanswered(err) {
 		t.opts.Logger.Warn("no NATS server answers; the node tries on", "urls", redacted(t.opts.URLs), "error", err)
-		t.conn, err = client.Connect(urls, append(opts, client.RetryOnFailedConnect(true))...)
+		t.conn, err = client.Connect(urls, append(opts, client.RetryOnFailedConnect(true), client.ConnectHandler(t.connected))...)
 	} else if err == nil {
 		t.connected(t.conn)
 	}
@@ -54,6 +54,7 @@ func (t *Transport) connect() error {
 		return fmt.Errorf("NATS at %s: %w", redacted(t.opts.URLs), err)
 	}
 	if err := t.subscribe(); err != nil {
+		t.end() // before: it is no loss that anybody has to hear of
 		t.disconnect()
 		return fmt.Errorf("NATS at %s: %w", redacted(t.opts.URLs), err)
 	}
@@ -77,7 +78,7 @@ func (t *Transport) clientOptions() ([]client.Option, error) {
 		client.CustomReconnectDelay(pause), client.MaxReconnects(-1),
 		client.ReconnectBufSize(-1), // a frame that would wait for a server is lost, and its link ends
 		client.IgnoreAuthErrorAbort(),
-		client.ConnectHandler(t.connected), client.ReconnectHandler(t.connected),
+		client.ReconnectHandler(t.connected),
 		client.DisconnectErrHandler(t.disconnected), client.ErrorHandler(t.asyncError),
 		client.ReconnectErrHandler(func(_ *client.Conn, err error) { t.warn("connect", "no NATS server answers", err) }),
 		client.ClosedHandler(t.closed),
@@ -212,15 +213,17 @@ func (t *Transport) closed(c *client.Conn) {
 
 // asyncError is told what the server denies, and what was lost here.
 func (t *Transport) asyncError(_ *client.Conn, _ *client.Subscription, err error) {
+	what := "NATS"
 	t.mu.Lock()
 	switch {
 	case errors.Is(err, client.ErrSlowConsumer):
 		t.count.slowConsumer++
 	case errors.Is(err, client.ErrPermissionViolation):
 		t.count.denied++
+		what = "the NATS server denies this node a subject: give its user the permissions of docs/operations/nats.md"
 	}
 	t.mu.Unlock()
-	t.warn(err.Error(), "NATS", err)
+	t.warn(err.Error(), what, err)
 }
 
 // warn logs an error, once a minute for each about.

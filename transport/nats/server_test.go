@@ -1,9 +1,11 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-mqtt/muster/transport"
 	"github.com/muster-mqtt/muster/transport/nats/natstest"
@@ -80,9 +82,26 @@ func TestServerComesLate(t *testing.T) {
 	if _, err := a.Heard(); !errors.Is(err, errOffline) {
 		t.Errorf("heard: %v", err)
 	}
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := a.Dial(short, uidOf(2)); !errors.Is(err, errOffline) || !errors.Is(err, transport.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("dial: %v", err)
+	}
 	s.Restart()
 	from, to := dialAgain(t, a, b)
 	pass(t, from, to, "late")
+}
+
+// A connection is told once, and a start that is refused is not told as a loss.
+func TestConnectionIsTold(t *testing.T) {
+	s := natstest.Start(t, maxPayload(512))
+	var told log
+	if _, err := tryListen(t, 1, s.URL(), told.option); err == nil {
+		t.Error("it starts with packets of 512 bytes")
+	}
+	if n, text := strings.Count(told.String(), "connected to a"), told.String(); n != 1 || strings.Contains(text, "lost") || strings.Contains(text, "has ended") {
+		t.Errorf("log:\n%s", text)
+	}
 }
 
 // What an operator has to mend is an error at once.

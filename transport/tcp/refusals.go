@@ -142,7 +142,8 @@ type hush struct {
 	why  reason
 }
 
-// Bounds of the silence.
+// Bounds of the silence: what more addresses than that do within a minute is
+// counted, but not logged.
 const (
 	hushFor = time.Minute
 	maxHush = 1024
@@ -161,7 +162,10 @@ func (r *refusals) note(why reason, host netip.Addr, now time.Time) (loud bool) 
 		return false
 	}
 	if len(r.quiet) >= maxHush {
-		clear(r.quiet)
+		maps.DeleteFunc(r.quiet, func(_ hush, at time.Time) bool { return now.Sub(at) >= hushFor })
+	}
+	if len(r.quiet) >= maxHush {
+		return false
 	}
 	r.quiet[key] = now
 	return true
@@ -183,6 +187,10 @@ func (t *Transport) refuse(l *link, err error) error {
 			level = slog.LevelDebug
 		}
 		t.opts.Logger.Log(context.Background(), level, "an unsafe link was refused", "remote", l.info.Remote, "reason", string(why), "error", err, "advice", advice[why])
+	}
+	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && why == notValidNow {
+		// What package x509 says has the time in it: to a log it were news each time.
+		err = fmt.Errorf("it is valid from %s to %s only", date(invalid.Cert.NotBefore), date(invalid.Cert.NotAfter))
 	}
 	kind := transport.ErrUnreachable
 	if why.lasting() {

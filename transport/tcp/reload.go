@@ -50,7 +50,7 @@ func (t *TLS) look(now time.Time, log *slog.Logger) {
 		t.stage = stage
 		text := "the certificate for other nodes ends soon: renew it, the files are read while the node runs"
 		if stage == len(stages) {
-			text = "the certificate for other nodes has ended: they refuse this node until its files are renewed"
+			text = "the certificate for other nodes has ended: those that verify it refuse this node until its files are renewed"
 		}
 		log.Warn(text, "file", t.opts.CertFile, "end", m.until.UTC(), "left", m.until.Sub(now).Round(time.Minute))
 	}

@@ -206,14 +206,22 @@ func TestDoubts(t *testing.T) {
 		if got := mustTLS(t, o).Doubt(); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+		o.TrustAnybody = true // as the others do: nobody will refuse it
+		if got := mustTLS(t, o).Doubt(); got != "" {
+			t.Errorf("%s, with verify = none: %q", name, got)
+		}
 	}
 }
 
 func TestBadMaterial(t *testing.T) {
 	ca := certtest.New(t)
 	good, second := newMaterial(t, ca, certtest.Cert{}), newMaterial(t, ca, certtest.Cert{})
-	text, long := t.TempDir()+"/text", t.TempDir()+"/long"
-	for name, b := range map[string][]byte{text: []byte("x"), long: make([]byte, maxPEM+1)} {
+	text, long, half := t.TempDir()+"/text", t.TempDir()+"/long", t.TempDir()+"/half"
+	one, err := os.ReadFile(good.CertFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{text: []byte("x"), long: make([]byte, maxPEM+1), half: append(one, one[:len(one)/2]...)} {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -228,6 +236,8 @@ func TestBadMaterial(t *testing.T) {
 		"/ is not a regular file":           func(o *TLSOptions) { o.KeyFile = "/" },
 		text + " holds no certificate":      func(o *TLSOptions) { o.CAFile = text },
 		long + ": more than":                func(o *TLSOptions) { o.CAFile = long },
+		half + ": 1 of its 2 blocks":        func(o *TLSOptions) { o.CAFile = half },
+		half + ": 1 of its 2 blocks cannot": func(o *TLSOptions) { o.CertFile = half },
 		"certificate " + text + " with key": func(o *TLSOptions) { o.CertFile = text },
 		"with key " + second.KeyFile:        func(o *TLSOptions) { o.KeyFile = second.KeyFile },
 	} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -91,9 +92,13 @@ func (t *TLS) Until() time.Time { return t.current.Load().until }
 
 // Doubt says why other nodes will refuse the node's certificate: it does not
 // name the node's host, or no authority of the node's own file has signed it,
-// or it is not valid now. It is "" when there is no such reason.
+// or it is not valid now. It is "" when there is no such reason, and with
+// TrustAnybody: then other nodes are taken not to verify either.
 func (t *TLS) Doubt() string {
 	m := t.current.Load()
+	if t.opts.TrustAnybody {
+		return ""
+	}
 	if now := time.Now(); now.After(m.until) || now.Before(m.since) {
 		return t.opts.expiry(m)
 	}
@@ -144,8 +149,24 @@ func readPEM(name string) ([]byte, error) {
 	return text, err
 }
 
+// whole refuses a file with a block that is cut off or damaged, which package
+// pem would pass over: a chain or an authority less, and nobody is told.
+func whole(name string, text []byte) error {
+	blocks := 0
+	for b, rest := pem.Decode(text); b != nil; b, rest = pem.Decode(rest) {
+		blocks++
+	}
+	if begun := bytes.Count(text, []byte("-----BEGIN ")); blocks > 0 && blocks < begun {
+		return fmt.Errorf("%w: %s: %d of its %d blocks cannot be read; is it only half written?", ErrOptions, name, begun-blocks, begun)
+	}
+	return nil
+}
+
 // parse makes the configurations of both sides of a handshake.
 func (o TLSOptions) parse(p pems) (*material, error) {
+	if err := errors.Join(whole(o.CertFile, p.cert), whole(o.CAFile, p.ca)); err != nil {
+		return nil, err
+	}
 	cert, err := tls.X509KeyPair(p.cert, p.key)
 	if err != nil {
 		return nil, fmt.Errorf("%w: certificate %s with key %s: %w", ErrOptions, o.CertFile, o.KeyFile, err)
@@ -215,12 +236,12 @@ func trusted(chain []*x509.Certificate, roots *x509.CertPool) (end time.Time) {
 // doubt looks at the node's own certificate as other nodes will. The time is
 // not its business: that passes.
 func (o TLSOptions) doubt(chain []*x509.Certificate, roots *x509.CertPool) string {
+	if o.TrustAnybody {
+		return ""
+	}
 	leaf := chain[0]
 	if names := namesOf(leaf); o.Host != "" && !named(names, o.Host) {
 		return fmt.Sprintf("the certificate in %s names %s, but not this node's host %s", o.CertFile, list(names), o.Host)
-	}
-	if o.TrustAnybody {
-		return ""
 	}
 	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
 		err := verify(chain, roots, verification{use: use, at: leaf.NotBefore})
@@ -259,11 +280,12 @@ func named(names []string, host string) bool {
 // configure makes both sides' configurations. Sessions are not resumed: each
 // link is verified by what the files say now.
 func (m *material) configure(o TLSOptions, cert tls.Certificate, roots *x509.CertPool) {
-	base := &tls.Config{
-		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{protocol},
-		SessionTicketsDisabled: true,
-	}
+	base := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{protocol}, SessionTicketsDisabled: true}
 	m.server, m.client = base.Clone(), base
+	m.server.Certificates = []tls.Certificate{cert}
+	// By itself package tls shows nothing where the other side has not named the
+	// authority, and that side could not say what is wrong.
+	m.client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	m.client.InsecureSkipVerify = true // the name is compared above, when the hello has told it; the chain is verified here:
 	if o.TrustAnybody {
 		return

@@ -45,7 +45,7 @@ func NewUntil(t testing.TB, until time.Time) *Authority {
 	t.Helper()
 	a := &Authority{t: t, dir: t.TempDir()}
 	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		Subject: pkix.Name{CommonName: "authority " + rand.Text()}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	a.File = filepath.Join(a.dir, "ca.crt")
 	der, key := a.sign(template, Cert{Until: until})
