@@ -1,3 +1,8 @@
+// The Kubernetes API server that the tests of the k8s strategy run against:
+// this file says its version, and "make kube-apiserver" builds it. It stays out
+// of go.work, since its replacements would pin k8s.io/* for every module. For
+// another version: the same names as in the replace block of that version's own
+// go.mod, each at v0.<minor>.<patch>; then "go build -mod=mod" both tools.
 module github.com/muster-mqtt/muster/conformance/kube
 
 go 1.26.0

@@ -31,7 +31,9 @@ func TestExampleConfiguration(t *testing.T) {
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(bin.Path("muster"), "config", "check", file).CombinedOutput()
+	check := exec.Command(bin.Path("muster"), "config", "check", file)
+	check.Env = []string{"HOME=" + t.TempDir()}
+	out, err := check.CombinedOutput()
 	if err != nil || strings.Contains(string(out), "warning") || !strings.Contains(conf, "discovery_strategy = k8s") {
 		t.Errorf("%v: %s\n%s", err, out, conf)
 	}

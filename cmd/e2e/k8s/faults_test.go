@@ -108,6 +108,9 @@ func TestMissingRights(t *testing.T) {
 					return len(n.Logged("lacks a right", verb+" "+resource)) > 0
 				})
 			}
+			if verb == "list" {
+				apart(t, nodes)
+			}
 			k.fault("no-"+right, false)
 			took := kit.One(t, refused, nodes...)
 			t.Logf("one cluster %v after the right was granted", took.Round(time.Millisecond))
@@ -117,6 +120,19 @@ func TestMissingRights(t *testing.T) {
 				k.remove(n)
 			}
 		})
+	}
+}
+
+// apart waits until nodes that cannot find one another are a cluster each.
+func apart(t *testing.T, nodes []*kit.Node) {
+	t.Helper()
+	for _, n := range nodes {
+		kit.Until(t, formed, n.Name+" is refused, and founds a cluster of its own", func() bool {
+			return n.Strategy("k8s").ErrorClass == "AUTH" && kit.Agreed([]string{n.View()}, []*kit.Node{n}, nil)
+		})
+	}
+	if nodes[0].ClusterUID() == nodes[1].ClusterUID() {
+		t.Error("they are one cluster: the trial shows nothing")
 	}
 }
 
