@@ -14,6 +14,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/wire"
 )
 
 // Options describe an etcd cluster.
@@ -32,7 +34,7 @@ type Cluster struct {
 type member struct {
 	name string
 	peer string // URL
-	wire *Wire
+	wire *wire.Wire
 	etcd *embed.Etcd // nil while stopped
 }
 
@@ -44,12 +46,12 @@ func Start(o Options) (*Cluster, error) {
 	o.Members = max(o.Members, 1)
 	c := &Cluster{o: o}
 	for i := range o.Members {
-		wire, err := NewWire()
+		w, err := wire.New()
 		if err != nil {
 			c.Close()
 			return nil, err
 		}
-		m := &member{name: fmt.Sprint("m", i), peer: "http://127.0.0.1:0", wire: wire}
+		m := &member{name: fmt.Sprint("m", i), peer: "http://127.0.0.1:0", wire: w}
 		if o.Members > 1 {
 			m.peer = "http://" + freePort()
 		}
@@ -149,7 +151,7 @@ func (c *Cluster) Stop(i int) {
 }
 
 // Wire is what is in front of a member.
-func (c *Cluster) Wire(i int) *Wire { return c.members[i].wire }
+func (c *Cluster) Wire(i int) *wire.Wire { return c.members[i].wire }
 
 // Endpoints are the URLs of all members, through their wires.
 func (c *Cluster) Endpoints() []string {

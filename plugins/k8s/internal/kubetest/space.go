@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/wire"
 )
 
 // Account is the service account of a Space, and Service the name of its
@@ -32,17 +34,17 @@ type Space struct {
 	*Server
 	Name string
 	dir  string
-	wire *Wire
+	wire *wire.Wire
 	made int // tokens
 }
 
 // Space makes a namespace whose files are in dir.
 func (s *Server) Space(name, dir string) (*Space, error) {
-	wire, err := NewWire()
+	w, err := wire.New()
 	if err != nil {
 		return nil, err
 	}
-	sp := &Space{Server: s, Name: name, dir: dir, wire: wire}
+	sp := &Space{Server: s, Name: name, dir: dir, wire: w}
 	sp.Reconnect()
 	err = s.Do(http.MethodPost, "/api/v1/namespaces", Object{"metadata": Object{"name": name}}, nil)
 	if err == nil {
@@ -67,7 +69,7 @@ func (s *Server) Space(name, dir string) (*Space, error) {
 		}
 	}
 	if err != nil {
-		_ = wire.Close()
+		_ = w.Close()
 		return nil, err
 	}
 	return sp, nil
@@ -83,7 +85,7 @@ func (sp *Space) Reconnect() { sp.wire.Connect(sp.addr) }
 func (sp *Space) Via(g *Gate) { sp.wire.Connect(g.Addr()) }
 
 // Wire is what is in front of the API server.
-func (sp *Space) Wire() *Wire { return sp.wire }
+func (sp *Space) Wire() *wire.Wire { return sp.wire }
 
 // Config is a configuration of the plugin, with more in it.
 func (sp *Space) Config(more Object) json.RawMessage {

@@ -1,4 +1,7 @@
-package etcdtest
+// Package wire puts a strategy's backend behind a TCP connection that can be
+// cut, held or reset, for the fixtures of conformance suites and for tests of
+// a strategy's own.
+package wire
 
 import (
 	"errors"
@@ -20,8 +23,8 @@ type Wire struct {
 	conns map[net.Conn]bool
 }
 
-// NewWire listens on a free port of 127.0.0.1.
-func NewWire() (*Wire, error) {
+// New listens on a free port of 127.0.0.1.
+func New() (*Wire, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
