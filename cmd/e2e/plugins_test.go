@@ -110,6 +110,8 @@ func TestSeedThatDoesNotResolve(t *testing.T) {
 	}
 	one(t, nodes, nil)
 	for _, n := range nodes {
+		// The cluster may be there before the lookup has failed.
+		until(t, 10*time.Second, "the warning", func() bool { return len(n.logged("level=WARN", "nowhere.invalid")) > 0 })
 		if lines := n.logged("level=WARN", "nowhere.invalid"); len(lines) != 1 {
 			t.Errorf("%s: %d lines:\n%s", n.name, len(lines), n.output())
 		}

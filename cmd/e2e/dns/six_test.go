@@ -33,7 +33,7 @@ func TestAAAAOnly(t *testing.T) {
 		fmt.Sprintf("_muster._tcp.test 1 SRV 0 0 %d six.test", nodes[1].Port))
 	startAll(nodes)
 	kit.One(t, formed, nodes...)
-	for i, want := range [][]string{{nodes[0].Addr(), nodes[1].Addr()}, {nodes[0].Addr(), nodes[1].Addr()}, {"[::1]:0", app + "@::1"}} {
+	for i, want := range [][]string{{nodes[0].Addr(), nodes[1].Addr()}, {nodes[0].Addr(), nodes[1].Addr()}, {"\n::1 ", app + "@::1"}} {
 		out := nodes[i].Muster("discovery", "test", "dns")
 		for _, w := range want {
 			if !strings.Contains(out, w) {
