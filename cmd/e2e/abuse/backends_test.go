@@ -23,6 +23,7 @@ type plugin struct {
 	fixture string // directory of the program that ofFixture runs, below the root
 	seed    bool   // the nodes do not enter themselves: the fixture does
 	extra   string // more of the configuration, an object
+	needs   string // pattern of a file without which the strategy is skipped; "": nothing
 }
 
 // plugins are all strategies that have a plugin.
@@ -30,6 +31,9 @@ var plugins = []plugin{
 	{strategy: "static", backend: seeds},
 	{strategy: "dns", backend: records},
 	{strategy: "etcd", backend: ofFixture, fixture: "plugins/etcd/fixture", extra: "{ node_ttl = 5s }"},
+	{strategy: "mcast", backend: group},
+	{strategy: "k8s", backend: ofFixture, fixture: "plugins/k8s/fixture", seed: true,
+		needs: "../../../build/cache/kube-apiserver-*[0-9]"}, // make kube-apiserver
 }
 
 const clusterName = "mustercl"
@@ -41,6 +45,11 @@ func seeds(_ *testing.T, _ plugin, nodes []*node) string {
 		list = append(list, fmt.Sprintf("%q", fmt.Sprintf("%s:%d", n.name, n.port)))
 	}
 	return "{ seeds = [" + strings.Join(list, ", ") + "] }"
+}
+
+// group is a multicast group of loopback, which nobody else has.
+func group(_ *testing.T, _ plugin, nodes []*node) string {
+	return fmt.Sprintf("{ addr = 239.192.%d.%d, ports = [%d], iface = lo }", nodes[0].port>>8, nodes[0].port&0xff, nodes[0].port)
 }
 
 // records are those of a dnsmasq on an address of loopback of its own.
