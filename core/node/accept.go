@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -150,21 +151,25 @@ type hush struct {
 	code wire.Code // 0: another reason
 }
 
-// Bounds of hushed.
+// Bounds of hushed: what more addresses than that do within a minute is counted,
+// but not logged.
 const (
 	hushFor = time.Minute
 	maxHush = 1024
 )
 
-// hush reports whether a host was named within the last minute, and remembers
-// that it is now.
+// hush reports whether to be quiet about a host: it was named within the last
+// minute, or too many others were. Otherwise it is named now.
 func (h hushed) hush(addr string, code wire.Code, now time.Time) bool {
 	key := hush{hostOf(addr), code}
 	if at, ok := h[key]; ok && now.Sub(at) < hushFor {
 		return true
 	}
 	if len(h) >= maxHush {
-		clear(h)
+		maps.DeleteFunc(h, func(_ hush, at time.Time) bool { return now.Sub(at) >= hushFor })
+	}
+	if len(h) >= maxHush {
+		return true
 	}
 	h[key] = now
 	return false

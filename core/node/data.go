@@ -18,7 +18,7 @@ const dataProtocol = 2
 // Times of data connections.
 const (
 	dataProbe   = 500 * time.Millisecond // between probes, and between dials
-	dataSilence = 2 * time.Second        // without any frame: it is dialled anew
+	dataSilence = 2 * time.Second        // without any byte: it is dialled anew
 )
 
 // tends is the goroutine that keeps the data connections: those of links that
@@ -46,7 +46,7 @@ func (n *Node) probeData(p *peer) {
 	for _, l := range p.data {
 		switch {
 		case l == nil || l.ended():
-		case n.now().Sub(l.heard()) > dataSilence, !l.queue(wire.Probe{ID: uint64(n.stamp())}):
+		case !l.lives(n.now(), dataSilence), !l.queue(wire.Probe{ID: uint64(n.stamp())}):
 			n.count.dataLost.Add(1)
 			n.log.Info("data connection fell silent", "peer", p.name, "lane", l.lanes.number)
 			l.end()

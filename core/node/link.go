@@ -36,6 +36,7 @@ type link struct {
 	// theirLanes is how many data lanes the peer has; of the link itself.
 	theirLanes uint8
 	lastHeard  atomic.Int64 // nanoseconds since began
+	came       uint64       // as counting said last
 	began      time.Time    // when the link was made
 
 	mu      sync.Mutex
@@ -136,6 +137,23 @@ func (l *link) hear(now time.Time) { l.lastHeard.Store(int64(now.Sub(l.began))) 
 
 // heard returns when the last frame came.
 func (l *link) heard() time.Time { return l.began.Add(time.Duration(l.lastHeard.Load())) }
+
+// counting is a transport's link that counts the bytes that have come, those of
+// a frame of which more is to come included.
+type counting interface{ Came() uint64 }
+
+// lives reports whether the link was heard lately. On a slow way a long frame
+// takes longer than that, and probes wait behind it: its bytes are life too.
+// One goroutine asks.
+func (l *link) lives(now time.Time, lately time.Duration) bool {
+	if c, ok := l.tl.(counting); ok {
+		if came := c.Came(); came != l.came {
+			l.came = came
+			l.hear(now)
+		}
+	}
+	return now.Sub(l.heard()) <= lately
+}
 
 // ended reports whether the link is closed.
 func (l *link) ended() bool {

@@ -13,8 +13,8 @@ import (
 // window of its own, which without one loses, and over a link.
 const perFrame = 64
 
-// window is how many frames of bare NATS are under way at most.
-const window = 64
+// ahead is how many frames of bare NATS are under way at most.
+const ahead = 64
 
 func sizes(b *testing.B, run func(b *testing.B, s *natstest.Server, frame []byte)) {
 	for _, size := range []int{64, 256} {
@@ -30,7 +30,7 @@ func sizes(b *testing.B, run func(b *testing.B, s *natstest.Server, frame []byte
 func BenchmarkBare(b *testing.B) {
 	sizes(b, func(b *testing.B, s *natstest.Server, frame []byte) {
 		from, to := connect(b, s), connect(b, s)
-		room := make(chan struct{}, window)
+		room := make(chan struct{}, ahead)
 		done := make(chan struct{})
 		got, frames := 0, b.N/perFrame+1
 		if _, err := to.Subscribe("bench", func(*client.Msg) {

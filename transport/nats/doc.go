@@ -10,7 +10,10 @@
 // also ends with the connection to the server; a new one can be dialled as
 // soon as the client has found a server again.
 //
-// What is under way to one node is bounded by a window that its receiver
-// grants, so that nobody becomes a slow consumer of NATS by being sent too
-// much. A README beside this file is for operators.
+// What is under way to one node is bounded by windows that it grants, one a
+// link, so that nobody becomes a slow consumer of NATS by being sent too much.
+// They follow what the way to the node carries, so that a slow one does not
+// fill with data behind which probes come too late. A server is judged by
+// whether bytes come, never by how long an answer takes. A README beside this
+// file is for operators.
 package nats

@@ -12,23 +12,25 @@ import (
 )
 
 // proxy stands between a node and its server, and can freeze: it passes
-// nothing on and keeps every connection open, as a stopped machine does.
+// nothing on and keeps every connection open, as a stopped machine does. It can
+// be slow, too: perSecond bytes each way; 0: as fast as it can.
 type proxy struct {
-	ln    net.Listener
-	to    string
-	work  sync.WaitGroup
-	mu    sync.Mutex
-	conns []net.Conn
-	ice   chan struct{} // closed: it passes on
+	perSecond int
+	ln        net.Listener
+	to        string
+	work      sync.WaitGroup
+	mu        sync.Mutex
+	conns     []net.Conn
+	ice       chan struct{} // closed: it passes on
 }
 
-func newProxy(t *testing.T, s *natstest.Server) *proxy {
+func newProxy(t *testing.T, s *natstest.Server, perSecond int) *proxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{ln: ln, to: strings.TrimPrefix(s.URL(), "nats://"), ice: make(chan struct{})}
+	p := &proxy{perSecond: perSecond, ln: ln, to: strings.TrimPrefix(s.URL(), "nats://"), ice: make(chan struct{})}
 	p.thaw()
 	p.work.Go(p.accept)
 	t.Cleanup(func() {
@@ -65,9 +67,17 @@ func (p *proxy) accept() {
 func (p *proxy) copy(to, from net.Conn) {
 	defer to.Close()
 	buf := make([]byte, 4096)
+	var due time.Time // of what was read last
 	for {
 		n, err := from.Read(buf)
 		<-p.gate()
+		if p.perSecond > 0 {
+			if now := time.Now(); due.Before(now) {
+				due = now
+			}
+			due = due.Add(time.Duration(n) * time.Second / time.Duration(p.perSecond))
+			<-time.After(time.Until(due))
+		}
 		if _, failed := to.Write(buf[:n]); failed != nil || err != nil {
 			return
 		}
@@ -94,7 +104,7 @@ func (p *proxy) url() string { return "nats://" + p.ln.Addr().String() }
 // on it for long, and when it thaws the node goes on.
 func TestFrozenServer(t *testing.T) {
 	s := natstest.Start(t)
-	p := newProxy(t, s)
+	p := newProxy(t, s, 0)
 	a, err := tryListen(t, 1, p.url())
 	if err != nil {
 		t.Fatal(err)

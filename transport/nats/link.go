@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/muster-mqtt/muster/transport"
 )
@@ -41,6 +42,8 @@ type link struct {
 	arrived uint64 // what they cost, as all below
 	taken   uint64 // by Receive
 	granted uint64 // that the peer may have sent
+	window  window // of granted beyond taken
+	moved   uint64 // of taken, when the window was last set
 	allowed uint64 // that we may have sent
 	sent    uint64
 	numbers uint64 // packets sent
@@ -58,15 +61,6 @@ var (
 	errOverrun    = fmt.Errorf("%w: the other side sends more than it may", transport.ErrClosed)
 )
 
-// The window of a direction, in bytes: how much may be under way. It is small
-// until the link is used for frames longer than a hello. packetCost is what a
-// packet takes of it beside its part of the stream: short ones cost memory too.
-const (
-	firstWindow = 64 << 10
-	fullWindow  = 4 << 20
-	packetCost  = 96
-)
-
 func newLink(t *Transport, k linkKey) *link {
 	l := &link{
 		t: t, key: k, subject: t.base + k.peer.String() + "." + strconv.Itoa(int(k.id%laneTokens)),
@@ -76,11 +70,20 @@ func newLink(t *Transport, k linkKey) *link {
 		limit: transport.MaxFrame, granted: firstWindow, allowed: firstWindow, opening: k.dialled,
 	}
 	l.out.l, l.in.l = l, l
+	l.window = window{size: firstWindow, since: time.Now(), room: &t.room}
 	return l
 }
 
 // Info describes the link.
 func (l *link) Info() transport.Info { return l.info }
+
+// Came counts the bytes received, whole frames or not, and packetCost for each
+// packet.
+func (l *link) Came() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.arrived
+}
 
 // SetLimit bounds received frames, in bytes; values beyond 0 and MaxFrame
 // count as the nearer of the two.
@@ -104,6 +107,7 @@ func (l *link) fail(cause error) bool {
 	first := l.cause == nil
 	if first {
 		l.cause, l.queue = cause, nil
+		l.window.free()
 		close(l.done)
 	}
 	l.mu.Unlock()

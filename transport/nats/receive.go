@@ -3,6 +3,7 @@ package nats
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 )
 
 // reader puts frames together from the packets that have arrived.
@@ -91,15 +92,21 @@ func (l *link) pop() (part []byte, ended error) {
 		l.queue = l.queue[1:]
 		l.taken += uint64(len(part) + packetCost)
 	}
-	window := uint64(firstWindow)
-	if l.limit > firstWindow {
-		window = fullWindow
-	}
-	if l.ended == nil && l.taken+window >= l.granted+window/2 {
-		l.granted = l.taken + window
-		l.tell(kindCredit, l.granted)
+	if size := uint64(l.window.size); l.cause == nil && l.ended == nil && l.taken+size >= l.granted+size/2 {
+		l.grant()
 	}
 	return part, l.ended
+}
+
+// grant lets the peer send more; the window is half used up. The caller holds
+// mu.
+func (l *link) grant() {
+	if l.limit > firstWindow {
+		l.window.move(time.Now(), int64(l.taken-l.moved))
+	}
+	l.moved = l.taken
+	l.granted = max(l.granted, l.taken+uint64(l.window.size))
+	l.tell(kindCredit, l.granted)
 }
 
 func (l *link) isClosed() bool {

@@ -13,6 +13,8 @@ const (
 	maxPart = 512 << 10
 	// leastPart is the least room for the stream in a packet.
 	leastPart = 1 << 10
+	// partWindow is the part of a window that goes in one packet anyway.
+	partWindow = leastWindow / 2
 	// lengthBytes is what stands before each frame in the stream.
 	lengthBytes = 4
 	// askEvery is how often a sender without credit asks for it again.
@@ -70,6 +72,7 @@ func (w *writer) begin() bool {
 			return false
 		}
 		if room := w.l.credit(); room > 0 {
+			room = min(room, max(room/2, partWindow)) // one packet in all the window would leave the way idle until credit comes
 			w.size = headerBytes + min(room, w.l.t.maxPacket()-headerBytes)
 			w.pack = append(w.pack[:0], make([]byte, headerBytes)...)
 			return true

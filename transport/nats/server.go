@@ -20,11 +20,10 @@ import (
 // How the client deals with a server.
 const (
 	connectTimeout = 2 * time.Second
-	// writeTimeout bounds a write to a server that does not read; then it is
-	// left for another.
-	writeTimeout = 2 * time.Second
-	probeEvery   = time.Second // of a server that says nothing
-	probesMissed = 2
+	// probeEvery makes the server say something; what it says and when is
+	// nothing to judge it by (see way), but none of so many answers is.
+	probeEvery   = time.Second
+	probesMissed = 60
 	// firstWait is the pause after all servers were tried; it doubles up to
 	// lastWait, and up to as much comes on top of it at random.
 	firstWait    = 10 * time.Millisecond
@@ -73,7 +72,8 @@ func unanswered(err error) bool {
 func (t *Transport) clientOptions() ([]client.Option, error) {
 	o := t.opts
 	opts := []client.Option{
-		client.Name("muster " + o.UID), client.Timeout(connectTimeout), client.FlusherTimeout(writeTimeout),
+		client.Name("muster " + o.UID), client.Timeout(connectTimeout), client.FlusherTimeout(0), // a way has its own
+		client.SetCustomDialer(&dialer{net.Dialer{Timeout: connectTimeout}}),
 		client.ReconnectOnFlusherError(), client.PingInterval(probeEvery), client.MaxPingsOutstanding(probesMissed),
 		client.CustomReconnectDelay(pause), client.MaxReconnects(-1),
 		client.ReconnectBufSize(-1), // a frame that would wait for a server is lost, and its link ends

@@ -21,6 +21,7 @@ type Transport struct {
 	conn *client.Conn
 	up   atomic.Bool  // the connection stands
 	most atomic.Int64 // bytes of a message that the server takes
+	room atomic.Int64 // that is left of maxGrown
 	gone chan struct{}
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -62,6 +63,7 @@ func Listen(opts Options) (*Transport, error) {
 		hush: make(chan struct{}), changed: make(chan struct{}, 1), greet: make(chan struct{}, 1),
 		links: map[linkKey]*link{}, waiting: map[uid]int{}, heard: map[uid]time.Time{}, warned: map[string]time.Time{},
 	}
+	t.room.Store(maxGrown)
 	t.life, t.end = context.WithCancel(context.Background())
 	if err := t.connect(); err != nil {
 		t.end()

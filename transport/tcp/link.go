@@ -51,13 +51,16 @@ func newLink(owner *Transport, conn net.Conn) *link {
 		info: transport.Info{Local: conn.LocalAddr().String(), Remote: conn.RemoteAddr().String()},
 	}
 	l.limit.Store(transport.MaxFrame)
-	l.in = frameReader{src: conn, limit: &l.limit, first: true}
+	l.in.src, l.in.limit, l.in.first = conn, &l.limit, true
 	setUserTimeout(conn, 2*owner.opts.KeepAlive)
 	return l
 }
 
 // Info describes the link.
 func (l *link) Info() transport.Info { return l.info }
+
+// Came counts the bytes received, whole frames or not.
+func (l *link) Came() uint64 { return l.in.came.Load() }
 
 // SetLimit bounds received frames, in bytes; values beyond 0 and MaxFrame
 // count as the nearer of the two.

@@ -23,6 +23,7 @@ type frameReader struct {
 	r, w  int
 	first bool // no frame was read yet
 	small int  // frames in a row that a usual buffer would have held
+	came  atomic.Uint64
 }
 
 // next returns the next frame, valid until the call after it. The error is
@@ -61,6 +62,7 @@ func (f *frameReader) need(n int) error {
 	for f.w-f.r < n {
 		m, err := f.src.Read(f.buf[f.w:])
 		f.w += m
+		f.came.Add(uint64(m))
 		if err != nil && f.w-f.r < n {
 			return f.cutOff(err)
 		}
