@@ -110,9 +110,9 @@ func (s *Sender) Grant(window int) {
 // lane.
 func (s *Sender) Short() bool { return s.stopped || s.limit() < s.opts.MaxBytes }
 
-// Roomy reports whether an eighth of the bound is free: worth waking who waits
-// for room.
-func (s *Sender) Roomy() bool { return s.bytes <= s.limit()-s.limit()/8 }
+// Spares reports whether n bytes keep within the bound beside those that are
+// held at QoS 0: whether they will have room once all else is acknowledged.
+func (s *Sender) Spares(n int) bool { return s.qos0+n <= s.limit() }
 
 // Append takes in one message and returns its sequence; or 0, if that has to
 // wait for a long message and is told by Batch.Late. It does not ask for Room:

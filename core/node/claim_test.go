@@ -19,11 +19,11 @@ type registry struct {
 	claim  []byte
 	calls  int
 	listed map[string]bool
-	watch  map[string]func(discovery.Answer)
+	watch  map[string]chan struct{} // told of changes
 }
 
 func newRegistry() *registry {
-	return &registry{listed: map[string]bool{}, watch: map[string]func(discovery.Answer){}}
+	return &registry{listed: map[string]bool{}, watch: map[string]chan struct{}{}}
 }
 
 func (r *registry) set(down error) {
@@ -112,9 +112,11 @@ func (s *registrySource) SetListed(yes bool) {
 	if delete(s.r.listed, s.host); yes {
 		s.r.listed[s.host] = true
 	}
-	for _, tell := range s.r.watch {
-		a := s.r.answerLocked()
-		go tell(a)
+	for _, changed := range s.r.watch {
+		select {
+		case changed <- struct{}{}:
+		default: // it has not looked yet
+		}
 	}
 }
 
@@ -122,12 +124,18 @@ func (s *registrySource) Watch(ctx context.Context, on func(discovery.Answer)) e
 	if !s.Offers(discovery.CanWatch) {
 		return discovery.Errorf(discovery.Unsupported, "no watch")
 	}
+	changed := make(chan struct{}, 1)
 	s.r.mu.Lock()
-	s.r.watch[s.host] = on
-	a := s.r.answerLocked()
+	s.r.watch[s.host] = changed
 	s.r.mu.Unlock()
-	on(a)
-	<-ctx.Done()
+	for ctx.Err() == nil {
+		a, _ := s.Discover(ctx)
+		on(a)
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
 	delete(s.r.watch, s.host)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
-	"github.com/muster-mqtt/muster/core/lane"
 	"github.com/muster-mqtt/muster/core/wire"
 )
 
@@ -307,34 +306,6 @@ func TestLostParts(t *testing.T) {
 				t.Errorf("%d are accepted, connection ended: %v", accepted.Load(), data.ended())
 			}
 		})
-	}
-}
-
-// Who waits for room is not overtaken by those who come later.
-func TestWaitingForRoomIsInTurn(t *testing.T) {
-	l := newOutLane(lane.Options{MaxBytes: 1000}, &lanePair{number: 1})
-	put := func(size int) {
-		l.append(&publishing{m: &core.Message{QoS: 1}, encoded: make([]byte, size)}, laneWait{})
-	}
-	put(950)
-	if l.blocked(50, 1) != nil {
-		t.Error("blocked, though it fits")
-	}
-	first := l.blocked(100, 1)
-	if first == nil || l.blocked(50, 1) != first {
-		t.Error("the second does not wait behind the first")
-	}
-	l.sender.Next()
-	if err := l.ack(1); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-first:
-	default:
-		t.Error("nobody is woken")
-	}
-	if l.blocked(50, 1) != nil {
-		t.Error("blocked, though nobody waits")
 	}
 }
 

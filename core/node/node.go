@@ -110,8 +110,9 @@ type Node struct {
 	seed       maphash.Seed // of the hash of publishers
 	changes    changes      // of routes, by clients, that not all have
 	encodeBufs sync.Pool
-	began      time.Time // when this node's own clock was zero
-	keeper     keeper    // of the retained messages
+	tickets    atomic.Uint64 // given to publishers that wait for room
+	began      time.Time     // when this node's own clock was zero
+	keeper     keeper        // of the retained messages
 	// wantPublishers are the slots whose nodes are told the publishers of
 	// messages.
 	wantPublishers atomic.Uint64

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/lane"
 	"github.com/muster-mqtt/muster/core/wire"
 )
@@ -21,7 +20,7 @@ type outLane struct {
 	sender *lane.Sender
 	waits  []laneWait             // in the order of seq
 	late   map[*laneWait]struct{} // those that have no sequence yet
-	room   chan struct{}          // closed when room is made; nil while nobody waits
+	turns  turns                  // who waits for room
 	gone   bool                   // the peer is no member any more
 	failed bool                   // the peer is not live: nobody is to wait for it
 	quiet  int                    // echoes in a row without an acknowledgement of what is under way
@@ -69,15 +68,6 @@ func newOutLane(o lane.Options, pair *lanePair) *outLane {
 }
 
 func (l *outLane) wake() { l.pair.wake() }
-
-// waitRoom returns a channel that is closed when the lane has made room. The
-// caller holds mu.
-func (l *outLane) waitRoom() <-chan struct{} {
-	if l.room == nil {
-		l.room = make(chan struct{})
-	}
-	return l.room
-}
 
 // append takes in one message. The caller holds mu and has asked for room.
 func (l *outLane) append(p *publishing, w laneWait) {
@@ -169,7 +159,7 @@ func (l *outLane) acknowledge(seq uint64, take func(uint64) error) ([]*publicati
 		return nil, err
 	}
 	l.acked += l.sender.Base() - before
-	l.makeRoom()
+	l.call()
 	return l.take(func(w laneWait) bool { return w.seq <= seq }), nil
 }
 
@@ -178,7 +168,7 @@ func (l *outLane) grant(window uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sender.Grant(int(min(window, 1<<40)))
-	l.makeRoom()
+	l.call()
 	l.wake()
 }
 
@@ -237,7 +227,7 @@ func (l *outLane) giveUp() []*publication {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failed = true
-	l.wakeWaiting()
+	l.callAll()
 	out := l.take(func(laneWait) bool { return true })
 	for w := range l.late {
 		if w.pub != nil {
@@ -291,21 +281,6 @@ func (l *outLane) take(match func(laneWait) bool) []*publication {
 	return out
 }
 
-// makeRoom lets waiting publishers try again when there is room worth it: not
-// all of them for every acknowledgement.
-func (l *outLane) makeRoom() {
-	if l.sender.Roomy() {
-		l.wakeWaiting()
-	}
-}
-
-func (l *outLane) wakeWaiting() {
-	if l.room != nil {
-		close(l.room)
-		l.room = nil
-	}
-}
-
 func finish(pubs []*publication) {
 	for _, p := range pubs {
 		p.done()
@@ -355,7 +330,8 @@ const (
 
 // judge says what becomes of a message. The caller holds mu.
 func (l *outLane) judge(p *publishing) verdict {
-	room := l.sender.Room(l.size(p), p.m.QoS)
+	size := l.size(p)
+	room := p.m.QoS == 0 && l.spare(size) || p.m.QoS > 0 && l.sender.Room(size, p.m.QoS)
 	switch {
 	case l.gone, l.failed && !room:
 		return peerFailed
@@ -367,17 +343,4 @@ func (l *outLane) judge(p *publishing) verdict {
 		return noCredit
 	}
 	return laneFull
-}
-
-// blocked returns what a message of QoS 1 or 2 has to wait for, nil for
-// nothing. The caller holds mu.
-func (l *outLane) blocked(size int, qos core.QoS) <-chan struct{} {
-	switch {
-	case l.gone, l.failed:
-		return nil
-	case l.room != nil && !l.sender.Roomy(): // behind those who wait already
-	case l.sender.Room(size, qos):
-		return nil
-	}
-	return l.waitRoom()
 }

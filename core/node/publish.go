@@ -5,17 +5,12 @@ import (
 	"context"
 	"errors"
 	"math/bits"
-	"time"
 
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/retained"
 	"github.com/muster-mqtt/muster/core/route"
 	"github.com/muster-mqtt/muster/core/wire"
 )
-
-// publishWait is how long a publisher is paused for want of room on a lane
-// before its message is refused.
-const publishWait = 10 * time.Second
 
 // ErrNoRoom refuses a message after publishWait: a node that it must go to
 // takes nothing.
@@ -92,6 +87,7 @@ type publishing struct {
 	long      bool   // it goes in parts; encoded is nobody else's then
 	encoded   []byte
 	pub       *publication // nil: nobody waits for acknowledgements
+	queue     queueing     // for room
 }
 
 // encode encodes the message for the nodes that it goes to.
@@ -131,43 +127,36 @@ func (n *Node) forward(ctx context.Context, p *publishing) error {
 			*buf = p.encoded
 		}
 		n.encodeBufs.Put(buf)
+		p.queue.end()
 	}()
 	if p.m.QoS > 0 {
 		p.pub = &publication{accepted: p.on.Accepted}
 		p.pub.left.Store(1) // the admission itself
 	}
-	var deadline <-chan time.Time
 	for {
 		if err := n.encode(p); err != nil {
 			return err
 		}
-		room, err := n.admit(p)
-		if room == nil {
+		turn, err := n.admit(p)
+		if turn == nil {
 			return err
 		}
-		if deadline == nil {
+		if p.queue.refused == nil {
 			n.count.paused.Add(1)
-			t := time.NewTimer(publishWait)
-			defer t.Stop()
-			deadline = t.C
 		}
-		select {
-		case <-room:
-		case <-ctx.Done():
+		p.queue.move(turn)
+		if err := p.queue.wait(ctx); err != nil {
 			n.count.refusedPublish.Add(1)
-			return ctx.Err()
-		case <-deadline:
-			n.count.refusedPublish.Add(1)
-			return ErrNoRoom
+			return err
 		}
 		p.targets = n.targets(p.m)
 	}
 }
 
 // admit is the one step: take room on every lane, number, deliver locally. It
-// returns a channel to wait on, and has done nothing, when a lane has no room
+// returns a turn to wait for, and has done nothing, when a lane has no room
 // for a message of QoS 1 or 2; and an error, when a node cannot take it at all.
-func (n *Node) admit(p *publishing) (<-chan struct{}, error) {
+func (n *Node) admit(p *publishing) (*turn, error) {
 	var held [route.MaxSlots]*outLane
 	lanes := held[:0]
 	for rest := p.nodes; rest != 0; rest &= rest - 1 {
@@ -187,6 +176,7 @@ func (n *Node) admit(p *publishing) (<-chan struct{}, error) {
 	if wait != nil || err != nil {
 		return wait, err
 	}
+	p.queue.end() // before the local delivery, which may take its time
 	for _, l := range lanes {
 		l.wake()
 	}
@@ -197,7 +187,7 @@ func (n *Node) admit(p *publishing) (<-chan struct{}, error) {
 
 // obstacle is why a message of QoS 1 or 2 cannot be admitted: a lane to wait
 // for, or an error. The caller holds the lanes.
-func (n *Node) obstacle(lanes []*outLane, p *publishing) (<-chan struct{}, error) {
+func (n *Node) obstacle(lanes []*outLane, p *publishing) (*turn, error) {
 	if p.m.QoS == 0 {
 		return nil, nil
 	}
@@ -206,8 +196,11 @@ func (n *Node) obstacle(lanes []*outLane, p *publishing) (<-chan struct{}, error
 			n.count.tooLarge.Add(1)
 			return nil, ErrTooLarge
 		}
-		if wait := l.blocked(l.size(p), p.m.QoS); wait != nil {
-			return wait, nil
+		if l.blocked(p) {
+			if p.queue.ticket == 0 {
+				p.queue.ticket = n.tickets.Add(1)
+			}
+			return l.await(&p.queue, l.size(p)), nil
 		}
 	}
 	return nil, nil
@@ -255,6 +248,9 @@ func (n *Node) number(lanes []*outLane, p *publishing) {
 	for _, l := range lanes {
 		switch l.judge(p) {
 		case fits:
+			if p.m.QoS > 0 {
+				l.turns.pass(p.queue.place())
+			}
 			l.append(p, laneWait{pub: n.waitsFor(l, p.pub), expires: expires, version: p.version})
 			n.count.forwarded.Add(1)
 		case peerFailed:

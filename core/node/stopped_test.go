@@ -165,3 +165,65 @@ func TestPausedPublisherIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// When there is room again the publisher goes on at once, and one with a large
+// message is not overtaken for ever by many with small ones.
+func TestPausedPublisherGoesOn(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		c.tweak = func(o *Options) { o.Lane.MaxBytes = 10_000 }
+		c.net.Delay("n1:1", "n2:1", 20*time.Millisecond, 0)
+		a, b := c.two()
+		in := b.sub("#")
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range 50 {
+			x := &load{name: fmt.Sprint("small", i), topic: "small", qos: 1, size: 500, every: time.Millisecond}
+			wg.Go(func() { x.run(a, stop) })
+		}
+		time.Sleep(time.Second)
+		for range 5 {
+			begin := time.Now()
+			if err := a.from("large", core.Message{Topic: "large", Payload: make([]byte, 5000), QoS: 1}, func() {}); err != nil {
+				t.Errorf("after %s: %v", time.Since(begin), err)
+			}
+			if took := time.Since(begin); took > 2*time.Second {
+				t.Errorf("it waited %s", took)
+			}
+		}
+		if a.count.paused.Load() < 50 {
+			t.Errorf("%d publishes waited", a.count.paused.Load())
+		}
+		close(stop)
+		wg.Wait()
+		time.Sleep(time.Second)
+		if n := a.count.refusedPublish.Load(); n > 0 || uint64(len(in.take())) != a.count.forwarded.Load() {
+			t.Errorf("%d refused", n)
+		}
+	})
+}
+
+// A publisher whose long message is still on its way when the peer fails is
+// released like any other; the message arrives when the peer returns.
+func TestLongMessageToAPeerThatFails(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, _, d := c.three()
+		in := d.sub("p0/x")
+		c.stop("n3")
+		done := make(chan struct{})
+		begin := time.Now()
+		for i := range 2 {
+			m := core.Message{Topic: "p0/x", Payload: append(fmt.Append(nil, i, "/"), make([]byte, (1-i)<<20)...), QoS: 1}
+			if err := a.from("p0", m, func() { done <- struct{}{} }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-done
+		<-done
+		if took := time.Since(begin); took < time.Second || took > 6*time.Second || a.count.incomplete.Load() != 2 {
+			t.Errorf("released after %s, %d counted", took, a.count.incomplete.Load())
+		}
+		c.net.HealAll()
+		time.Sleep(5 * time.Second)
+		inOrder(t, in, 1, 2)
+	})
+}

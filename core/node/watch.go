@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,8 +11,9 @@ import (
 
 // Watcher is a Source that may tell of changes by itself.
 type Watcher interface {
-	// Watch calls on with each whole answer until ctx ends or the watch does;
-	// then it is opened again. discovery.Unsupported: there is none.
+	// Watch calls on with each whole answer, one after the other, until ctx ends
+	// or the watch does; then it is opened again. What it tells after it has
+	// returned counts for nothing. discovery.Unsupported: there is none.
 	Watch(ctx context.Context, on func(discovery.Answer)) error
 }
 
@@ -66,18 +68,38 @@ func (n *Node) watches(w *watch) {
 		case <-timer.C:
 		case <-w.again:
 		}
-		err := w.src.Watch(n.ctx, func(a discovery.Answer) {
-			w.open.Store(true)
+		told, err := n.watchOnce(w)
+		if told {
 			pause = watchRetry
-			n.reported(w.name, a)
-		})
-		w.open.Store(false)
+		}
 		if discovery.ClassOf(err) == discovery.Unsupported {
 			return
 		}
 		n.log.Debug("a watch has ended; it is opened again", "strategy", w.name, "error", err)
 		timer.Reset(max(pause, retryAfter(err)))
 	}
+}
+
+// watchOnce keeps a watch open until it ends, and reports whether it has told
+// anything. A source may call from any goroutine, and late: the end of the
+// watch stands all the same, or polling would rely on a watch that there is not.
+func (n *Node) watchOnce(w *watch) (told bool, err error) {
+	var mu sync.Mutex
+	ended := false
+	err = w.src.Watch(n.ctx, func(a discovery.Answer) {
+		mu.Lock()
+		defer mu.Unlock() // so that answers are taken in as they come
+		if !ended {
+			told = true
+			w.open.Store(true)
+			n.reported(w.name, a)
+		}
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	ended = true
+	w.open.Store(false)
+	return told, err
 }
 
 // setLeft sets the mark that the node has left. The lock is held.
