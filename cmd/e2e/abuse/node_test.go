@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 	"github.com/muster-mqtt/muster/cmd/e2e/internal/solo"
 )
 
@@ -36,15 +37,10 @@ func newNodes(t *testing.T, count int, strategy string) (nodes []*node) {
 	t.Helper()
 	root := t.TempDir()
 	for i := range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
 		dir := filepath.Join(root, strconv.Itoa(i+1))
 		nodes = append(nodes, &node{
 			t: t, name: fmt.Sprintf("n%d@127.0.0.1", i+1), dir: dir, strategy: strategy,
-			port: l.Addr().(*net.TCPAddr).Port, limit: dir + ".limit",
+			port: kit.Ports(t, 1)[0], limit: dir + ".limit",
 		})
 	}
 	return nodes

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 	"github.com/muster-mqtt/muster/cmd/e2e/internal/solo"
 )
 
@@ -118,12 +119,7 @@ const done = "users and rules were read again"
 // free returns an address of loopback that is free now.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", kit.Ports(t, 1)[0])
 }
 
 func dial(t *testing.T, addr string) net.Conn {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 // node is one process of muster with the strategy of an outsider, whose file
@@ -55,12 +57,7 @@ func newNodes(t *testing.T, strategies ...string) (nodes []*node) {
 // free returns an address of loopback that is free now.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", kit.Ports(t, 1)[0])
 }
 
 // file is the file of addresses.

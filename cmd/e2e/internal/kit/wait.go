@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -106,17 +107,25 @@ var drawn sync.Map
 func Ports(t testing.TB, n int) []int {
 	t.Helper()
 	var out []int
-	for range maxDraws {
-		if len(out) == n {
-			return out
+	for range n {
+		port, err := Port()
+		if err != nil {
+			t.Fatal(err)
 		}
+		out = append(out, port)
+	}
+	return out
+}
+
+// Port returns one port as Ports does.
+func Port() (int, error) {
+	for range maxDraws {
 		port := lowPort + rand.IntN(highPort-lowPort)
 		if _, taken := drawn.LoadOrStore(port, true); !taken && free(port) {
-			out = append(out, port)
+			return port, nil
 		}
 	}
-	t.Fatalf("no %d free ports", n)
-	return nil
+	return 0, errors.New("there is no free port")
 }
 
 func free(port int) bool {

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 // patience bounds the start and the end of a process.
@@ -73,11 +75,8 @@ func Start(program, dir, extra string) (*Node, error) {
 
 // free returns an address of loopback that is free now.
 func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
+	port, err := kit.Port()
+	return fmt.Sprintf("127.0.0.1:%d", port), err
 }
 
 func (n *Node) run() error {
