@@ -355,7 +355,12 @@ func TestCounts(t *testing.T) {
 		if err != nil || h.Backend != discovery.BackendDegraded || len(h.Notes) != 2 {
 			t.Fatalf("%+v, %v", h, err)
 		}
-		for _, words := range []string{"2 sent", "3 to another group", "2 failed reads", "2 our own"} {
+		// How many have been sent by now is chance; all of them come back.
+		var sent, heard, own int
+		if _, err := fmt.Sscanf(h.Notes[1], "frames: %d sent, %d heard, %d our own,", &sent, &heard, &own); err != nil || sent < 2 || heard != sent || own != sent {
+			t.Errorf("%q: %d sent, %d heard, %d our own, %v", h.Notes[1], sent, heard, own, err)
+		}
+		for _, words := range []string{"3 to another group", "2 failed reads"} {
 			if !strings.Contains(h.Notes[1], words) {
 				t.Errorf("%q lacks %q", h.Notes[1], words)
 			}
