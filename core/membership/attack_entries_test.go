@@ -106,9 +106,11 @@ func TestNextLiesAhead(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
 			u, stamp := uid(), core.StampAt(now)
-			switch rapid.IntRange(0, 6).Draw(t, "what") {
+			switch rapid.IntRange(0, 7).Draw(t, "what") {
 			case 0:
-				s.Met(now, stamp, Hello{UID: u, Name: "x@y", Addr: "x:1", Incarnation: 1})
+				s.Met(now, stamp, Hello{
+					UID: u, Name: "x@y", Addr: "x:1", Incarnation: 1, Relays: true, Relayed: rapid.Bool().Draw(t, "relayed"),
+				})
 			case 1:
 				s.LinkDown(now, u)
 			case 2:
@@ -121,6 +123,8 @@ func TestNextLiesAhead(t *testing.T) {
 				s.ReachRow(now, u, ReachRow{UID: uid(), Reach: Reach(rapid.IntRange(0, 3).Draw(t, "reach")), Incarnation: 1, Name: "x@y", Addr: "x:1"}, false)
 			case 6:
 				s.Answered(now, u)
+			case 7:
+				s.Relayed(now, u, rapid.Bool().Draw(t, "linked"))
 			}
 			s.Tick(now)
 			for range 3 {

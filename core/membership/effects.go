@@ -12,6 +12,9 @@ type (
 		UID  core.UID
 		Addr string
 	}
+	// Relay asks for one attempt to link with a node through another; Relayed
+	// must follow, after Met if it succeeds.
+	Relay struct{ UID, Via core.UID }
 	// Probe asks for one probe over the link to a node.
 	Probe struct{ UID core.UID }
 	// Cut asks to close the link to a node, after what is queued on it.
@@ -40,6 +43,7 @@ type (
 )
 
 func (Dial) effect()        {}
+func (Relay) effect()       {}
 func (Probe) effect()       {}
 func (Cut) effect()         {}
 func (WriteRecord) effect() {}
@@ -60,7 +64,7 @@ func (s *State) Effects() []Effect {
 }
 
 func (s *State) writeReach(n *node) {
-	s.effect(WriteReach{Row: ReachRow{UID: n.uid, Reach: n.reach, Incarnation: n.inc, Name: n.name, Addr: n.addr}})
+	s.effect(WriteReach{Row: ReachRow{UID: n.uid, Reach: n.reach, Relayed: n.relayed, Incarnation: n.inc, Name: n.name, Addr: n.addr}})
 }
 
 func (s *State) setReach(n *node, r Reach) {

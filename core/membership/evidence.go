@@ -12,6 +12,7 @@ func (s *State) Tick(now time.Time) {
 		s.probe(n, now)
 		s.doubt(n, now)
 		s.dial(n, now)
+		s.detour(n, now)
 		s.expire(n, now)
 	}
 	s.review(now)
@@ -29,7 +30,7 @@ func (s *State) probe(n *node, now time.Time) {
 func (s *State) doubt(n *node, now time.Time) {
 	silent := now.Sub(n.heard)
 	if n.linked && now.Sub(n.echoed) >= s.opts.DoubtAfter {
-		n.linked, n.nextDial = false, now
+		s.unlink(n, now)
 		s.effect(Cut{UID: n.uid, Reason: "no echo for " + s.opts.DoubtAfter.String()})
 	}
 	switch {
@@ -41,7 +42,7 @@ func (s *State) doubt(n *node, now time.Time) {
 }
 
 func (s *State) dial(n *node, now time.Time) {
-	if n.linked || n.dialling || n.addr == "" || now.Before(n.nextDial) {
+	if n.direct() || n.dialling || n.addr == "" || now.Before(n.nextDial) {
 		return
 	}
 	n.dialling = true
@@ -74,8 +75,12 @@ func (s *State) deadlines(n *node, consider func(time.Time)) {
 	if n.linked {
 		consider(n.nextProbe)
 		consider(n.echoed.Add(s.opts.DoubtAfter))
-	} else if !n.dialling && n.addr != "" {
+	}
+	if !n.direct() && !n.dialling && n.addr != "" {
 		consider(n.nextDial)
+	}
+	if s.cutOff(n) && len(s.ways(n)) > 0 {
+		consider(n.nextRelay)
 	}
 	switch n.reach {
 	case Reached:
@@ -111,7 +116,7 @@ func (s *State) ReachRow(now time.Time, from core.UID, row ReachRow, erased bool
 	if erased {
 		delete(n.rows, row.UID)
 	} else if len(n.rows) < MaxNodes {
-		n.rows[row.UID] = row.Reach
+		n.rows[row.UID] = said{row.Reach, row.Relayed}
 		s.learn(now, Known{UID: row.UID, Name: row.Name, Addr: row.Addr, Incarnation: row.Incarnation})
 	}
 	s.Tick(now)

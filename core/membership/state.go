@@ -66,6 +66,8 @@ type node struct {
 	reach  Reach // what our row says
 
 	linked    bool
+	relayed   bool      // the link goes through another node
+	relays    bool      // it passes on what others have for its peers
 	heard     time.Time // last echo or verified hello
 	echoed    time.Time // last echo, or the beginning of the link
 	flaps     int       // links in a row that ended soon after they began
@@ -74,13 +76,23 @@ type node struct {
 	dialling  bool
 	nextDial  time.Time
 	tries     int // dials unanswered since heard
+	relaying  bool
+	nextRelay time.Time
+	detours   int // attempts at a relayed link
+	failures  int // of them in a row
 	refusals  [refusalsToFail]time.Time
 	refusedN  int
 
 	bye   ByeKind
-	rows  map[core.UID]Reach // what it says of others
+	rows  map[core.UID]said // what it says of others
 	state core.MemberState
 	since time.Time
+}
+
+// said is what a node says of its link to another.
+type said struct {
+	reach   Reach
+	relayed bool
 }
 
 // New returns the membership of a node that knows nobody else yet.
@@ -131,7 +143,7 @@ func (s *State) learn(now time.Time, k Known) *node {
 			s.refused++
 			return nil
 		}
-		n = &node{uid: k.UID, name: k.Name, addr: k.Addr, inc: k.Incarnation, rows: map[core.UID]Reach{}, since: now, nextDial: now}
+		n = &node{uid: k.UID, name: k.Name, addr: k.Addr, inc: k.Incarnation, rows: map[core.UID]said{}, since: now, nextDial: now}
 		s.nodes[k.UID] = n
 		s.effect(Store{})
 		s.writeReach(n)
@@ -158,6 +170,12 @@ type Hello struct {
 	Name        core.NodeID
 	Addr        string
 	Incarnation core.Incarnation
+	Relays      bool // the node relays between its peers
+	Relayed     bool // this link itself goes through another node
+}
+
+func (h Hello) known() Known {
+	return Known{UID: h.UID, Name: h.Name, Addr: h.Addr, Incarnation: h.Incarnation}
 }
 
 // Stale reports whether h is of an earlier start than one already met: a copy
@@ -174,7 +192,7 @@ func (s *State) Met(now time.Time, stamp core.Stamp, h Hello) {
 	if e, ok := s.entries[h.UID]; ok && e.Decision != Admitted {
 		s.decide(Entry{UID: h.UID, Name: h.Name, Decision: Admitted, Stamp: stamp, Incarnation: h.Incarnation})
 	}
-	n := s.learn(now, Known(h))
+	n := s.learn(now, h.known())
 	if n == nil {
 		return
 	}
@@ -182,8 +200,9 @@ func (s *State) Met(now time.Time, stamp core.Stamp, h Hello) {
 		s.effect(Store{})
 	}
 	n.name, n.addr, n.inc = h.Name, h.Addr, h.Incarnation
-	n.linked, n.bye, n.nextProbe = true, 0, now
+	n.linked, n.relays, n.bye, n.nextProbe = true, h.Relays, 0, now
 	n.echoed, n.linkedAt = now, now
+	s.route(n, h.Relayed)
 	s.hear(n, now)
 	s.setReach(n, Reached)
 	s.review(now)
@@ -198,27 +217,43 @@ func (s *State) Seen(now time.Time, h Hello) {
 		return
 	}
 	n.inc = h.Incarnation
-	n.moved(now, Known(h))
+	n.moved(now, h.known())
 	s.writeReach(n)
 	s.effect(Store{})
 	s.Tick(now)
 }
 
+// hear takes note of a sign of life. One that came through another node says
+// nothing of the way to the node itself, which is dialled on.
 func (s *State) hear(n *node, now time.Time) {
-	n.heard, n.tries, n.refusedN, n.dialling = now, 0, 0, false
-	n.nextDial = now
+	n.heard, n.refusedN = now, 0
+	if !n.relayed {
+		n.tries, n.dialling, n.nextDial = 0, false, now
+	}
 }
 
 // LinkDown tells that the link to a node has ended.
 func (s *State) LinkDown(now time.Time, uid core.UID) {
 	if n := s.nodes[uid]; n != nil && n.linked {
-		n.linked, n.nextDial, n.tries = false, now, 0
+		s.unlink(n, now)
 		if now.Sub(n.linkedAt) < s.opts.ProbeEvery { // do not dial and lose it in a circle
 			n.flaps++
 			n.nextDial = now.Add(s.pause(n.flaps))
+			n.nextRelay = n.nextDial
 		}
 		s.Tick(now)
 	}
+}
+
+// unlink takes note that there is no link any more: a direct one is dialled at
+// once, and so is a detour when the direct way is known to be cut.
+func (s *State) unlink(n *node, now time.Time) {
+	if n.relayed {
+		n.nextRelay = now
+	} else {
+		n.nextDial, n.tries = now, 0
+	}
+	n.linked = false
 }
 
 // Echo tells that a node answered a probe.
@@ -248,6 +283,9 @@ func (s *State) DialFailed(now time.Time, uid core.UID, refused bool) {
 	n.dialling = false
 	n.tries++
 	n.nextDial = now.Add(s.pause(n.tries))
+	if n.nextRelay.Before(now) {
+		n.nextRelay = now
+	}
 	if refused {
 		s.refusal(n, now)
 	}

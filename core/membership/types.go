@@ -32,8 +32,11 @@ const (
 // and Incarnation let a newcomer find, or at least name, nodes that it has
 // never met.
 type ReachRow struct {
-	UID         core.UID
-	Reach       Reach
+	UID   core.UID
+	Reach Reach
+	// Relayed: it is reached, but through another node, so its writer can relay
+	// nobody to it.
+	Relayed     bool
 	Incarnation core.Incarnation
 	Name        core.NodeID
 	Addr        string

@@ -22,8 +22,8 @@ func (s *State) review(now time.Time) {
 }
 
 // stateOf is the view function: reached by self is alive; doubtful to self or
-// to a node that self reaches is suspect; else failed. One step only, since
-// links are not relayed.
+// to a node that self reaches is suspect; else failed. One step is enough: who
+// would be found by two has a relayed link.
 func (s *State) stateOf(n *node) core.MemberState {
 	switch {
 	case n.bye == ByeStop:
@@ -34,7 +34,7 @@ func (s *State) stateOf(n *node) core.MemberState {
 		return core.Suspect
 	}
 	for _, o := range s.nodes {
-		if o.reach == Reached && o.rows[n.uid] == Doubtful {
+		if o.reach == Reached && o.rows[n.uid].reach == Doubtful {
 			return core.Suspect
 		}
 	}
@@ -85,7 +85,7 @@ func (Forget) effect() {}
 
 func (s *State) allExpired(uid core.UID) bool {
 	for _, o := range s.nodes {
-		if o.state.Live() && o.uid != uid && o.rows[uid] != Expired {
+		if o.state.Live() && o.uid != uid && o.rows[uid].reach != Expired {
 			return false
 		}
 	}
@@ -148,6 +148,14 @@ func (s *State) StateOf(uid core.UID) (core.MemberState, bool) {
 		return core.Failed, false
 	}
 	return n.state, true
+}
+
+// Addr is where a node was met last; "" if it is no member.
+func (s *State) Addr(uid core.UID) string {
+	if n := s.nodes[uid]; n != nil {
+		return n.addr
+	}
+	return ""
 }
 
 // Hash is the same at every node with the same view: uids, incarnations and

@@ -29,6 +29,8 @@ type worldNode struct {
 	rec      Record
 	inc      core.Incarnation
 	down     bool // the process is gone: dials are refused
+	relays   bool
+	via      map[int]int // links that go through another node
 	rows     map[core.UID]ReachRow
 	links    map[int]bool
 	dials    []pendingDial
@@ -48,19 +50,30 @@ func newWorld(t *testing.T, n int, o Options) *world {
 	for i := range n {
 		rec := Record{UID: uid(i), Name: core.NodeID(fmt.Sprintf("n%d@h", i)), Addr: fmt.Sprint(i), Joined: core.Stamp(i + 1)}
 		o.Rand = rand.New(rand.NewPCG(uint64(i), 7))
-		w.nodes = append(w.nodes, &worldNode{w: w, id: i, s: New(rec, 1, o), rec: rec, inc: 1, rows: map[core.UID]ReachRow{}, links: map[int]bool{}})
+		w.nodes = append(w.nodes, &worldNode{w: w, id: i, s: New(rec, 1, o), rec: rec, inc: 1, rows: map[core.UID]ReachRow{}, links: map[int]bool{}, via: map[int]int{}})
 	}
 	return w
 }
 
 func (w *world) tick() core.Stamp { w.stamp++; return w.stamp }
 
+// direct is no node that a link goes through.
+const direct = -1
+
 // link brings a link up on both sides.
-func (w *world) link(a, b int) {
+func (w *world) link(a, b int) { w.linkBy(a, b, direct) }
+
+// linkBy brings a link up that goes through a node, or is direct.
+func (w *world) linkBy(a, b, via int) {
 	for _, p := range [][2]int{{a, b}, {b, a}} {
 		n, o := w.nodes[p[0]], w.nodes[p[1]]
 		n.links[o.id] = true
-		n.s.Met(w.now, w.tick(), Hello{UID: o.rec.UID, Name: o.rec.Name, Addr: o.rec.Addr, Incarnation: o.inc})
+		if delete(n.via, o.id); via != direct {
+			n.via[o.id] = via
+		}
+		n.s.Met(w.now, w.tick(), Hello{
+			UID: o.rec.UID, Name: o.rec.Name, Addr: o.rec.Addr, Incarnation: o.inc, Relays: o.relays, Relayed: via != direct,
+		})
 	}
 	for _, p := range [][2]int{{a, b}, {b, a}} {
 		n, o := w.nodes[p[0]], w.nodes[p[1]]
@@ -103,14 +116,16 @@ func (n *worldNode) do(e Effect) {
 	switch e := e.(type) {
 	case Dial:
 		w.dial(n, e)
+	case Relay:
+		w.relay(n, int(e.UID[0])-1, int(e.Via[0])-1)
 	case Probe:
 		o := int(e.UID[0]) - 1
-		if n.links[o] && !w.cut[[2]int{n.id, o}] && !w.cut[[2]int{o, n.id}] {
+		if n.links[o] && n.passes(o) && w.nodes[o].passes(n.id) {
 			n.s.Echo(w.now, e.UID)
 		}
 	case Cut:
 		delete(n.links, int(e.UID[0])-1)
-		if o := int(e.UID[0]) - 1; !w.cut[[2]int{n.id, o}] {
+		if o := int(e.UID[0]) - 1; n.passes(o) {
 			w.unlink(n.id, o)
 		}
 	case WriteReach:
@@ -134,10 +149,35 @@ func (n *worldNode) do(e Effect) {
 
 func (n *worldNode) tell(f func(*worldNode)) {
 	for i := range n.w.nodes {
-		if n.links[i] && !n.w.cut[[2]int{n.id, i}] {
+		if n.links[i] && n.passes(i) {
 			f(n.w.nodes[i])
 		}
 	}
+}
+
+// passes reports whether what n sends to a node that it has a link to gets
+// there.
+func (n *worldNode) passes(to int) bool {
+	via, relayed := n.via[to]
+	if !relayed {
+		return !n.w.cut[[2]int{n.id, to}]
+	}
+	return !n.w.cut[[2]int{n.id, via}] && !n.w.cut[[2]int{via, to}] && !n.w.nodes[via].down
+}
+
+// relay links two nodes through a third, as that one would: only if it has a
+// link to the other that is direct itself.
+func (w *world) relay(n *worldNode, to, via int) {
+	v := w.nodes[via]
+	_, relayed := v.via[to]
+	open := !v.down && !w.nodes[to].down && v.links[to] && !relayed
+	for _, p := range [][2]int{{n.id, via}, {via, to}} {
+		open = open && !w.cut[p] && !w.cut[[2]int{p[1], p[0]}]
+	}
+	if open {
+		w.linkBy(n.id, to, via)
+	}
+	n.s.Relayed(w.now, uid(to), open)
 }
 
 func (w *world) dial(n *worldNode, d Dial) {
@@ -218,6 +258,7 @@ func (w *world) restart(i int, o Options) {
 	known, entries := n.s.Remembered()
 	n.inc++
 	n.s, n.down, n.rows, n.links, n.dials = New(n.rec, n.inc, o), false, map[core.UID]ReachRow{}, map[int]bool{}, nil
+	n.via = map[int]int{}
 	n.s.Remember(w.now, known, entries)
 }
 

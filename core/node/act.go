@@ -41,6 +41,10 @@ func (n *Node) actOn(e membership.Effect) {
 		if !n.stopping {
 			n.start(func() { n.dialMember(e.UID, e.Addr) })
 		}
+	case membership.Relay:
+		if !n.stopping {
+			n.start(func() { n.relayMember(e.UID, e.Via) })
+		}
 	case membership.Probe:
 		n.sendTo(e.UID, wire.Probe{ID: uint64(n.stamp()), ViewHash: n.members.Hash()})
 	case membership.Cut:

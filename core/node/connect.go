@@ -20,6 +20,7 @@ type intent struct {
 	merge    bool     // two clusters may become one
 	operator bool     // an operator's join: lifts a fence
 	want     core.UID // who must answer; zero: anybody
+	via      core.UID // who relays; zero: nobody
 	sent     bool     // the address is one that a welcome named
 }
 
@@ -35,6 +36,7 @@ type conn struct {
 	base    uint64    // what our welcome says of the lane to it
 	speaks  uint16    // the protocol of both sides
 	addr    string    // that was dialled; "" if the other side did
+	via     core.UID  // the node that it goes through; zero: none
 }
 
 // answer is what a dial brought.
@@ -47,7 +49,11 @@ type answer struct {
 // identity is what our hello says.
 func (n *Node) identity() wire.Identity {
 	s := n.opts.Saved
-	return wire.Identity{Cluster: n.opts.ClusterName, UID: s.UID, Incarnation: s.Incarnation, Name: s.Name}
+	who := wire.Identity{Cluster: n.opts.ClusterName, UID: s.UID, Incarnation: s.Incarnation, Name: s.Name}
+	if n.speaks() >= dataProtocol {
+		who.Features = wire.FeatureRelay
+	}
+	return who
 }
 
 // connect dials addr, proves who we are and, if both sides agree, makes the
@@ -68,7 +74,7 @@ func (n *Node) connect(addr string, why intent) (answer, error) {
 func (n *Node) connectAt(addr string, why intent) (_ answer, helloOnly bool, _ error) {
 	ctx, cancel := context.WithTimeout(n.ctx, n.opts.DialTimeout)
 	defer cancel()
-	tl, err := n.opts.Transport.Dial(ctx, addr)
+	tl, err := n.dial(ctx, addr, way{via: why.via, to: why.want})
 	if err != nil {
 		return answer{}, false, err
 	}
@@ -240,6 +246,10 @@ func (n *Node) hello(tl transport.Link, role wire.Role) (*conn, error) {
 
 // newConn is a connection after its proof.
 func newConn(tl transport.Link, p wire.Peer) (*conn, error) {
+	via, err := vouched(tl, p.Identity)
+	if err != nil {
+		return nil, err
+	}
 	tl.SetLimit(transport.MaxFrame)
 	encrypted := tl.Info().Encrypted
 	sealer, err := wire.NewSealer(p.Send, encrypted)
@@ -247,7 +257,7 @@ func newConn(tl transport.Link, p wire.Peer) (*conn, error) {
 		return nil, err
 	}
 	opener, err := wire.NewOpener(p.Recv, encrypted)
-	return &conn{tl: tl, who: p.Identity, sealer: sealer, opener: opener, speaks: p.Protocol}, err
+	return &conn{tl: tl, who: p.Identity, sealer: sealer, opener: opener, speaks: p.Protocol, via: via}, err
 }
 
 // isSelf reports whether a dial has reached the node that made it.

@@ -23,6 +23,14 @@ type counters struct {
 	paused               atomic.Uint64 // publishes that had to wait for room
 	holds, holdTimeouts  atomic.Uint64 // frames that waited for routes, and in vain
 	dataLost             atomic.Uint64 // data connections that fell silent
+	linksRelayed         atomic.Uint64 // links of ours that go through another node
+	relaysOpened         atomic.Uint64 // connections passed on between two others
+	relaysEnded          atomic.Uint64 // closed by one of the two
+	relaysSilent         atomic.Uint64 // closed since nothing passed
+	relaysCrowded        atomic.Uint64 // not opened: too many
+	relaysNoWay          atomic.Uint64 // not opened: no such peer, or no answer
+	framesRelayed        atomic.Uint64
+	bytesRelayed         atomic.Uint64
 	changersFull         atomic.Uint64
 	refusedPublish       atomic.Uint64 // QoS 1, no room for too long
 	tooLarge             atomic.Uint64
@@ -77,6 +85,14 @@ func (c *counters) counts() []core.Count {
 		{Name: "lane_frames_held_total", Reason: "in_vain", Value: c.holdTimeouts.Load()},
 		{Name: "route_changes_untracked_total", Reason: "too_many", Value: c.changersFull.Load()},
 		{Name: "links_closed_total", Reason: "data_silent", Value: c.dataLost.Load()},
+		{Name: "links_relayed_total", Value: c.linksRelayed.Load()},
+		{Name: "relays_opened_total", Value: c.relaysOpened.Load()},
+		{Name: "relays_closed_total", Reason: "ended", Value: c.relaysEnded.Load()},
+		{Name: "relays_closed_total", Reason: "silent", Value: c.relaysSilent.Load()},
+		{Name: "relays_refused_total", Reason: "too_many", Value: c.relaysCrowded.Load()},
+		{Name: "relays_refused_total", Reason: "no_way", Value: c.relaysNoWay.Load()},
+		{Name: "frames_relayed_total", Value: c.framesRelayed.Load()},
+		{Name: "bytes_relayed_total", Value: c.bytesRelayed.Load()},
 		{Name: "frames_refused_total", Value: c.badFrames.Load()},
 		{Name: "links_closed_total", Reason: "control_queue_full", Value: c.controlOverflow.Load()},
 		{Name: "hellos_refused_total", Reason: "too_many_of_one_address", Value: c.hellosCrowded.Load()},

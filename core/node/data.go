@@ -17,7 +17,7 @@ const dataProtocol = 2
 
 // Times of data connections.
 const (
-	dataProbe   = 500 * time.Millisecond // between probes, and between dials
+	dataProbe   = 500 * time.Millisecond // between probes
 	dataSilence = 2 * time.Second        // without any byte: it is dialled anew
 )
 
@@ -37,6 +37,7 @@ func (n *Node) tends() {
 			n.probeData(p)
 			n.wantData(p)
 		}
+		n.closeSilent()
 		n.mu.Unlock()
 	}
 }
@@ -57,27 +58,32 @@ func (n *Node) probeData(p *peer) {
 // wantData dials the data connections that a peer lacks, if it is ours to dial.
 func (n *Node) wantData(p *peer) {
 	l := p.link
-	if l == nil || l.ended() || l.addr == "" || l.speaks < dataProtocol || n.stopping {
+	if l == nil || l.ended() || l.addr == "" || l.speaks < dataProtocol || n.stopping || n.ctx.Err() != nil {
 		return
 	}
 	for i := range p.lanes {
 		if i < max(n.opts.DataLanes, int(l.theirLanes)) && (p.data[i] == nil || p.data[i].ended()) && !p.dialling[i] {
 			p.dialling[i] = true
-			n.start(func() { n.dialsData(l, p.lanes[i]) })
+			pause := p.redials[i].pause(n.now())
+			n.start(func() { n.dialsData(l, p.lanes[i], pause) })
 		}
 	}
 }
 
-// dialsData makes one attempt at the data connection of a lane. The next one
-// comes with the next tick.
-func (n *Node) dialsData(control *link, pair *lanePair) {
-	err := n.dialData(control, pair)
+// dialsData makes one attempt at the data connection of a lane, after a pause.
+func (n *Node) dialsData(control *link, pair *lanePair, pause time.Duration) {
+	err := errGone
+	if n.pauseDial(control, pair, pause) {
+		err = n.dialData(control, pair)
+	}
 	n.mu.Lock()
 	defer n.release()
-	control.peer.dialling[pair.number-firstLane] = false
+	p := control.peer
+	p.dialling[pair.number-firstLane] = false
 	if err != nil && !errors.Is(err, errGone) {
-		n.log.Debug("data connection failed", "peer", control.peer.name, "lane", pair.number, "error", err)
+		n.log.Debug("data connection failed", "peer", p.name, "lane", pair.number, "error", err)
 	}
+	n.wantData(p) // the connection that was made may be lost already
 }
 
 // errGone says that the link of a data connection is gone, or another one.
@@ -86,7 +92,7 @@ var errGone = errors.New("the link is not what it was")
 func (n *Node) dialData(control *link, pair *lanePair) error {
 	ctx, cancel := context.WithTimeout(n.ctx, n.opts.DialTimeout)
 	defer cancel()
-	tl, err := n.opts.Transport.Dial(ctx, control.addr)
+	tl, err := n.dial(ctx, control.addr, way{via: control.via, to: control.peer.uid})
 	if err != nil {
 		return err
 	}
@@ -116,6 +122,26 @@ func (n *Node) dialData(control *link, pair *lanePair) error {
 	return n.installData(control.peer, c, pair, theirs, nil)
 }
 
+// pauseDial waits until the connection of a lane is to be dialled; false if the
+// link that it belongs to ends before.
+func (n *Node) pauseDial(control *link, pair *lanePair, pause time.Duration) bool {
+	if pause > 0 {
+		wait := time.NewTimer(pause)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-control.done:
+			return false
+		case <-n.ctx.Done():
+			return false
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	control.peer.redials[pair.number-firstLane].dialled(n.now())
+	return true
+}
+
 // dataWelcome is our first authenticated frame on the data connection of a
 // lane.
 func (n *Node) dataWelcome(pair *lanePair, c *conn) wire.Welcome {
@@ -137,7 +163,7 @@ func (n *Node) settleData(c *conn, theirs wire.Welcome) {
 	n.mu.Lock()
 	defer n.release()
 	p := n.peers[c.who.UID]
-	if p == nil || p.link == nil || p.link.ended() || p.link.dialler != c.who.UID || p.link.inc != c.who.Incarnation ||
+	if p == nil || p.link == nil || p.link.ended() || p.link.dialler != c.who.UID || p.link.via != c.via || p.link.inc != c.who.Incarnation ||
 		p.link.speaks < dataProtocol || c.speaks < dataProtocol || theirs.Data < firstLane || n.stopping {
 		n.answerOnly(c, wire.Refuse{Code: wire.RefuseRedundant, Text: "there is no link that the data connection belongs to"})
 		return
@@ -170,6 +196,7 @@ func (n *Node) installData(p *peer, c *conn, pair *lanePair, theirs wire.Welcome
 	}
 	n.later = append(n.later, func() { finish(done) })
 	p.data[i] = l
+	p.redials[i].up(pair.progress())
 	if first != nil {
 		l.queue(first)
 	}
@@ -190,9 +217,8 @@ func (n *Node) readData(l *link) {
 	if i := l.lanes.number - firstLane; l.peer.data[i] == l {
 		l.peer.data[i] = nil
 		n.log.Debug("data connection lost", "peer", l.peer.name, "lane", l.lanes.number, "error", err)
-		if n.now().Sub(l.began) > dataProbe { // else with the next tick, so that nothing spins
-			n.wantData(l.peer)
-		}
+		l.peer.redials[i].down(n.now().Sub(l.began), l.lanes.progress())
+		n.wantData(l.peer)
 	}
 }
 

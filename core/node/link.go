@@ -31,6 +31,8 @@ type link struct {
 	self    core.Incarnation
 	speaks  uint16    // the protocol of both sides
 	addr    string    // that we dialled; "" if the peer did
+	via     core.UID  // the node that it goes through; zero: none
+	relays  bool      // the peer understands relayed connections
 	lanes   *lanePair // that it carries; nil: none
 	data    bool      // it is a data connection: lanes and nothing else
 	// theirLanes is how many data lanes the peer has; of the link itself.
@@ -58,7 +60,7 @@ func newLink(p *peer, c *conn, self core.Incarnation) *link {
 	return &link{
 		began: time.Now(),
 		peer:  p, tl: c.tl, sealer: c.sealer, opener: c.opener, dialler: c.dialler, inc: c.who.Incarnation, self: self,
-		speaks: c.speaks, addr: c.addr,
+		speaks: c.speaks, addr: c.addr, via: c.via, relays: c.who.Features&wire.FeatureRelay != 0,
 		wakeup: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }

@@ -128,7 +128,8 @@ type Node struct {
 	members *membership.State
 	table   *replica.Table
 	peers   map[core.UID]*peer
-	retired counted             // of the copies of peers that are gone
+	retired counted // of the copies of peers that are gone
+	relays  relays
 	bases   map[core.UID]uint64 // where lanes to nodes that are no peers yet will start
 	// recovered is how far the lanes of an earlier run had got, of nodes that
 	// are no peers yet.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/wire"
 	"github.com/muster-mqtt/muster/discovery"
 )
@@ -220,4 +221,25 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%q: %v", target, got)
 		}
 	}
+}
+
+// A node that was refused as removed by one of its own cluster, whom it did not
+// know, is told to stay alone; the first link with its cluster takes that back.
+func TestNotLeftAmongItsOwn(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b := c.two()
+		b.Node.mu.Lock()
+		b.refusedBy(&RefusedError{UID: core.UID{0: 9}, Name: "n9@n9", Code: wire.RefuseFenced})
+		left := b.left
+		b.peers[a.opts.Saved.UID].link.end()
+		b.release()
+		if !left {
+			t.Error("it must keep away from a cluster that has removed it")
+		}
+		time.Sleep(2 * time.Second)
+		c.one("n1", "n2")
+		if b.isLeft() || b.saved.Left {
+			t.Error("it is in its cluster and thinks that it has left")
+		}
+	})
 }

@@ -26,7 +26,9 @@ type peer struct {
 	data    [wire.MaxLanes]*link // connections of the lanes
 	// dialling are the lanes whose connection is being dialled.
 	dialling [wire.MaxLanes]bool
+	redials  [wire.MaxLanes]redial
 	noLocal  bool // its copy says that it wants publishers
+	relayed  bool // its last link went through another node
 }
 
 // addPeer makes room for a member that speaks a protocol; the route table

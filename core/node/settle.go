@@ -48,6 +48,10 @@ func (n *Node) settleAccepted(c *conn, theirs wire.Welcome) {
 		n.settleData(c, theirs)
 		return
 	}
+	if theirs.Relay.Kind != 0 {
+		n.settleRelay(c, theirs.Relay)
+		return
+	}
 	n.mu.Lock()
 	defer n.release()
 	mine := n.welcomeLocked(c, intent{})
@@ -166,14 +170,29 @@ func (n *Node) sameLane(c *conn) bool {
 }
 
 func hello(c *conn, w wire.Welcome) membership.Hello {
-	return membership.Hello{UID: c.who.UID, Name: c.who.Name, Addr: w.Addr, Incarnation: c.who.Incarnation}
+	return membership.Hello{
+		UID: c.who.UID, Name: c.who.Name, Addr: w.Addr, Incarnation: c.who.Incarnation,
+		Relays: c.who.Features&wire.FeatureRelay != 0, Relayed: !c.via.IsZero(),
+	}
 }
 
-// install makes a connection the link of its peer, unless another one stays:
-// of two that were dialled at the same time, the lower uid's.
+// stays reports whether a link is kept although a connection of the same pair
+// has come: a direct one beside a relayed one, and of two of a kind, which were
+// dialled at the same time, the lower uid's.
+func (l *link) stays(c *conn) bool {
+	if l.inc != c.who.Incarnation {
+		return false
+	}
+	if l.via.IsZero() != c.via.IsZero() {
+		return l.via.IsZero()
+	}
+	return l.dialler.Compare(c.dialler) < 0
+}
+
+// install makes a connection the link of its peer, unless another one stays.
 func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link {
 	n.adopt(target, theirs.Merged)
-	if theirs.Operator && n.left { // an operator has made it a cluster of two again
+	if n.left { // an operator has made it a cluster of two again, or it was never alone
 		n.setLeft(false)
 		n.markDirty()
 	}
@@ -183,7 +202,7 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 		n.answerOnly(c, wire.Refuse{Code: wire.RefuseFull, Text: err.Error()})
 		return nil
 	}
-	if old := p.link; old != nil && old.inc == c.who.Incarnation && old.dialler.Compare(c.dialler) < 0 && n.members.Fresh(n.now(), c.who.UID) {
+	if old := p.link; old != nil && old.stays(c) && n.members.Fresh(n.now(), c.who.UID) {
 		n.answerOnly(c, wire.Refuse{Code: wire.RefuseRedundant, Text: "another link of the same pair stays"})
 		n.members.Answered(n.now(), c.who.UID)
 		return nil
@@ -204,6 +223,7 @@ func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link 
 	n.routes.SetFlood(p.slot, !p.copy.Complete())
 	p.feed = replica.NewFeed(n.table, theirs.Have)
 	p.link = l
+	n.tellWay(l)
 	n.members.Met(n.now(), n.stamp(), hello(c, theirs))
 	return l
 }

@@ -13,6 +13,12 @@ import (
 	"github.com/muster-mqtt/muster/core/membership"
 )
 
+func relayedReach() membership.ReachRow {
+	w := sampleReach()
+	w.Relayed = true
+	return w
+}
+
 func sampleReach() membership.ReachRow {
 	return membership.ReachRow{UID: uid(3), Reach: membership.Reached, Incarnation: 9, Name: "n3@h3", Addr: "h3:4373"}
 }
@@ -122,7 +128,7 @@ func TestRowValues(t *testing.T) {
 		if got, err := DecodeRecord(append(bytes.Clone(record), later...)); err != nil || got != sampleRecord() {
 			t.Errorf("record: %+v, %v", got, err)
 		}
-		if got, err := DecodeReach(append(bytes.Clone(reach), later...)); err != nil || got != sampleReach() {
+		if got, err := DecodeReach(append(append(bytes.Clone(reach), 0), later...)); err != nil || got != sampleReach() {
 			t.Errorf("reach: %+v, %v", got, err)
 		}
 	}
@@ -134,6 +140,11 @@ func TestRowValues(t *testing.T) {
 	for n := range reach {
 		if got, err := DecodeReach(reach[:n]); !errors.Is(err, ErrMalformed) || got != (membership.ReachRow{}) {
 			t.Errorf("reach row cut to %d: %v", n, err)
+		}
+	}
+	for _, later := range [][]byte{nil, {1, 2, 3}} {
+		if got, err := DecodeReach(append(AppendReach(nil, relayedReach()), later...)); err != nil || got != relayedReach() {
+			t.Errorf("reach through another: %+v, %v", got, err)
 		}
 	}
 	strange := sampleReach()

@@ -47,6 +47,7 @@ func samples() []Frame {
 			Addr: "[fd00::1]:4371", Record: sampleRecord(),
 			Lanes: []LanePosition{{Lane: 1, Incarnation: 4, Received: 1 << 33, Base: 9}, {Lane: 2, Incarnation: 4, Received: 1, Base: 1}},
 			Have:  replica.Have{Incarnation: 4, Version: 12345, Complete: true}, Data: 3, Count: 4,
+			Relay: Relay{Kind: RelayFrom, UID: uid(8), Name: "n8@h8"},
 		},
 		Probe{ID: 5, ViewHash: 1 << 63},
 		Echo{ID: 5, ViewHash: 77},
@@ -174,7 +175,9 @@ func TestGolden(t *testing.T) {
 		c, _ := codecs(b[0] &^ optional)
 		name := c.name
 		if w, ok := f.(Welcome); ok {
-			name = "welcome with lanes"
+			name = "welcome with relay"
+			w.Relay = Relay{}
+			golden(t, "welcome with lanes", Append(nil, w))
 			w.Data, w.Count = 0, 0
 			golden(t, c.name, Append(nil, w))
 		}
@@ -189,6 +192,7 @@ func TestGolden(t *testing.T) {
 	h, body = sampleClockLane()
 	golden(t, "lane with clock", AppendLane(nil, h, body))
 	golden(t, "reach row", AppendReach(nil, sampleReach()))
+	golden(t, "reach row relayed", AppendReach(nil, relayedReach()))
 }
 
 // A field that somebody adds to a type and not to its codec comes back zero:
@@ -211,7 +215,7 @@ func TestSamplesAreFull(t *testing.T) {
 	if place := zeroField(reflect.ValueOf(h)); place != "" {
 		t.Errorf("sample lane header has a zero field %s", place)
 	}
-	if place := zeroField(reflect.ValueOf(sampleReach())); place != "" {
+	if place := zeroField(reflect.ValueOf(relayedReach())); place != "" {
 		t.Errorf("sample reach row has a zero field %s", place)
 	}
 }

@@ -15,6 +15,10 @@ const (
 	protocolMin = 1
 )
 
+// FeatureRelay is the bit of Identity.Features of a node that relays between its
+// peers, and lets others relay to it.
+const FeatureRelay = 1 << 0
+
 // MaxHello is the longest frame, in bytes, that is read before the proof: the
 // limit to set on a link until its Handshake is done.
 const MaxHello = 1024

@@ -28,6 +28,7 @@ const (
 	RefuseFull                        // no place for another node
 	RefuseBusy                        // stopping, or changing its cluster: try again
 	RefuseTransport                   // the nodes link over another transport
+	RefuseRelay                       // there is no way through this node
 )
 
 // Refuse ends a link and says why. Text is for people, at most 200 bytes;

@@ -114,8 +114,15 @@ func (r *reader) protocol() uint16 {
 func AppendReach(dst []byte, w membership.ReachRow) []byte {
 	dst = append(putUID(dst, w.UID), byte(w.Reach))
 	dst = putBytes(putUvarint(dst, w.Incarnation), w.Name)
-	return putBytes(dst, w.Addr)
+	dst = putBytes(dst, w.Addr)
+	if w.Relayed {
+		dst = append(dst, bit(true, bitRelayed))
+	}
+	return dst
 }
+
+// bitRelayed is the flag of a reach row; the others are ignored.
+const bitRelayed = 0
 
 // DecodeReach is the reverse of AppendReach; name and address may be empty.
 // Bytes after the fields that this build knows are ignored. Errors wrap
@@ -128,6 +135,9 @@ func DecodeReach(b []byte) (membership.ReachRow, error) {
 	}
 	if w.Reach > membership.Expired {
 		r.fail("unknown reach")
+	}
+	if r.err == nil && r.at < len(r.b) {
+		w.Relayed = r.u8()&(1<<bitRelayed) != 0
 	}
 	if r.err != nil {
 		return membership.ReachRow{}, r.err

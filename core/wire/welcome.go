@@ -29,7 +29,32 @@ type Welcome struct {
 	// Count is how many data lanes the sender has, at most MaxLanes; 0: not
 	// said, by protocol 1, which has one and no connection for it.
 	Count uint8
+	// Relay says that the connection is to be, or is, part of a link between
+	// two other nodes that goes through one of the two ends.
+	Relay Relay
 }
+
+// Relay is what a connection is for that a node passes on to another. The zero
+// value is an ordinary connection. Only nodes whose hello has FeatureRelay
+// understand it.
+type Relay struct {
+	Kind RelayKind
+	UID  core.UID    // of the node at the other end of the relayed link
+	Name core.NodeID // as its hello to the node between said; empty in RelayTo
+}
+
+// RelayKind is a step in opening a relayed link.
+type RelayKind uint8
+
+// The dialler asks the node between (RelayTo), which asks the other end
+// (RelayFrom); that answers with its welcome, and then the node between does
+// (RelayStands). What follows on the connection are the frames of a new link,
+// from its hello on, without a seal of the connection.
+const (
+	RelayTo RelayKind = iota + 1
+	RelayFrom
+	RelayStands
+)
 
 // MaxLanes is the highest number of a data lane.
 const MaxLanes = 4
@@ -58,11 +83,12 @@ const (
 	bitMerge
 	bitProbe
 	bitLanes // Data and Count follow at the end
+	bitRelay // Relay follows at the end
 )
 
 func appendWelcome(dst []byte, w Welcome) []byte {
 	dst = putUIDs(putCluster(dst, w.Cluster), w.Merged)
-	dst = append(dst, bit(w.Left, bitLeft)|bit(w.Operator, bitOperator)|bit(w.Merge, bitMerge)|bit(w.Probe, bitProbe)|bit(w.laned(), bitLanes))
+	dst = append(dst, bit(w.Left, bitLeft)|bit(w.Operator, bitOperator)|bit(w.Merge, bitMerge)|bit(w.Probe, bitProbe)|bit(w.laned(), bitLanes)|bit(w.Relay.Kind != 0, bitRelay))
 	dst = putBytes(putUvarint(dst, w.Now), w.Addr)
 	var record []byte
 	if w.Record != (membership.Record{}) {
@@ -77,6 +103,9 @@ func appendWelcome(dst []byte, w Welcome) []byte {
 	dst = append(dst, bit(w.Have.Complete, 0))
 	if w.laned() {
 		dst = append(dst, w.Data, w.Count)
+	}
+	if r := w.Relay; r.Kind != 0 {
+		dst = putBytes(putUID(append(dst, byte(r.Kind)), r.UID), r.Name)
 	}
 	return dst
 }
@@ -97,6 +126,12 @@ func decodeWelcome(r *reader) Frame {
 	if flags&(1<<bitLanes) != 0 {
 		if w.Data, w.Count = r.u8(), r.u8(); w.Data > MaxLanes || w.Count > MaxLanes {
 			r.fail("lane out of range")
+		}
+	}
+	if flags&(1<<bitRelay) != 0 {
+		w.Relay = Relay{Kind: RelayKind(r.u8()), UID: r.uid(), Name: r.node(true)}
+		if k := w.Relay.Kind; k < RelayTo || k > RelayStands || w.Relay.UID.IsZero() {
+			r.fail("relay to nobody")
 		}
 	}
 	return w
