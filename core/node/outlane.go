@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,8 +19,8 @@ type outLane struct {
 
 	mu     sync.Mutex
 	sender *lane.Sender
-	waits  []laneWait             // in the order of seq
-	late   map[*laneWait]struct{} // those that have no sequence yet
+	waits  waits                  // publishes that have a sequence
+	late   map[*laneWait]struct{} // those that have none yet
 	turns  turns                  // who waits for room
 	gone   bool                   // the peer is no member any more
 	failed bool                   // the peer is not live: nobody is to wait for it
@@ -95,7 +96,7 @@ func (l *outLane) append(p *publishing, w laneWait) {
 // numbered takes note of what follows from the sequence of a message.
 func (l *outLane) numbered(w laneWait) {
 	if w.pub != nil {
-		l.waits = append(l.waits, w)
+		l.waits.add(w.seq, w.pub)
 	}
 	if w.expires {
 		l.expiring = w.seq
@@ -160,7 +161,7 @@ func (l *outLane) acknowledge(seq uint64, take func(uint64) error) ([]*publicati
 	}
 	l.acked += l.sender.Base() - before
 	l.call()
-	return l.take(func(w laneWait) bool { return w.seq <= seq }), nil
+	return l.waits.take(seq), nil
 }
 
 // grant takes the peer's word on how much it takes in.
@@ -228,7 +229,7 @@ func (l *outLane) giveUp() []*publication {
 	defer l.mu.Unlock()
 	l.failed = true
 	l.callAll()
-	out := l.take(func(laneWait) bool { return true })
+	out := l.waits.take(math.MaxUint64)
 	for w := range l.late {
 		if w.pub != nil {
 			out = append(out, w.pub)
@@ -259,26 +260,6 @@ func (l *outLane) drop() (waiting []*publication, lost uint64) {
 	defer l.mu.Unlock()
 	clear(l.late)
 	return waiting, lost
-}
-
-// take removes the leading waits that match and returns them. The caller
-// holds mu.
-func (l *outLane) take(match func(laneWait) bool) []*publication {
-	n := 0
-	for n < len(l.waits) && match(l.waits[n]) {
-		n++
-	}
-	if n == 0 {
-		return nil
-	}
-	out := make([]*publication, n)
-	for i, w := range l.waits[:n] {
-		out[i] = w.pub
-	}
-	rest := copy(l.waits, l.waits[n:])
-	clear(l.waits[rest:])
-	l.waits = l.waits[:rest]
-	return out
 }
 
 func finish(pubs []*publication) {

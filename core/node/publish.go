@@ -232,7 +232,9 @@ func (n *Node) deliverHere(m *core.Message, admitted func()) (matched bool) {
 		n.retain(m, retained.Published)
 	}
 	delivered, matched := n.subs.deliver(m)
-	n.count.delivered.Add(uint64(delivered))
+	if delivered > 0 { // a counter that all publishers share is not free
+		n.count.delivered.Add(uint64(delivered))
+	}
 	if admitted != nil {
 		admitted()
 	}

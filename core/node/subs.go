@@ -16,8 +16,7 @@ import (
 type subs struct {
 	mu      sync.Mutex
 	index   *route.Index[subscribers]
-	bufs    sync.Pool // *[]*subscribers
-	noLocal int       // subscriptions with No Local
+	noLocal int // subscriptions with No Local
 }
 
 // subscribers are those of one filter, its own ones ordered by number, its
@@ -33,10 +32,7 @@ type subscribed struct {
 }
 
 func newSubs() *subs {
-	return &subs{
-		index: route.NewIndex[subscribers](),
-		bufs:  sync.Pool{New: func() any { b := make([]*subscribers, 0, 16); return &b }},
-	}
+	return &subs{index: route.NewIndex[subscribers]()}
 }
 
 // add records a subscription; first tells that the filter had none. The
@@ -129,8 +125,8 @@ func find(l []subscribed, number uint64) (int, bool) {
 // subscriptions were granted, and for each group to one of its sessions.
 // matched tells that there was any subscription.
 func (s *subs) deliver(m *core.Message) (delivered int, matched bool) {
-	buf := s.bufs.Get().(*[]*subscribers)
-	lists := s.index.Match(m.Topic, (*buf)[:0])
+	var buf [16]*subscribers // on the stack; more match seldom
+	lists := s.index.Match(m.Topic, buf[:0])
 	matched = len(lists) > 0
 	if len(lists) == 1 {
 		delivered = deliverOne(m, lists[0].own)
@@ -143,9 +139,6 @@ func (s *subs) deliver(m *core.Message) (delivered int, matched bool) {
 			delivered++
 		}
 	}
-	clear(lists)
-	*buf = lists[:0]
-	s.bufs.Put(buf)
 	return delivered, matched
 }
 
