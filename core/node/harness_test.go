@@ -56,6 +56,7 @@ var _ Store = (*testNode)(nil)
 // end.
 func bubble(t *testing.T, f func(c *cluster)) {
 	t.Helper()
+	onOneProcessor(t)
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{t: t, net: mem.NewNetwork(mem.Options{Seed: 1}), nodes: map[string]*testNode{}}
 		defer c.stopAll()

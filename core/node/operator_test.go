@@ -238,7 +238,10 @@ func TestNotLeftAmongItsOwn(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		c.one("n1", "n2")
-		if b.isLeft() || b.saved.Left {
+		b.mu.Lock()
+		saved := b.saved.Left
+		b.mu.Unlock()
+		if b.isLeft() || saved {
 			t.Error("it is in its cluster and thinks that it has left")
 		}
 	})
