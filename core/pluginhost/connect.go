@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -36,7 +37,15 @@ func (s *session) connect(ctx context.Context, dir string, limit *limiter) error
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return s.explain(err, timed.Err() != nil)
+	return s.explain(err, late(timed))
+}
+
+// late reports whether the time of a context has run out. Its Err may learn of
+// that a little later, where a machine stood still: go-plugin's own timer is
+// then due as well, and may be served first.
+func late(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && !time.Now().Before(end)
 }
 
 // encrypted reports whether the handshake carried a certificate.

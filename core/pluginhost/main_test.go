@@ -54,13 +54,16 @@ const patience = 30 * time.Second
 func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 // toyOptions are those of a host of the toy with a configuration. Restarts
-// are quick.
+// are quick, and no answer is late.
 func toyOptions(t *testing.T, config string) Options {
 	t.Helper()
 	return Options{
 		Strategy: "toy", Path: toyPath, RunDir: t.TempDir(), Logger: silent(),
 		Config: []byte(config), Self: discovery.Self{Name: "n@h"}, ClusterName: "c", ClusterKey: []byte("0123456789abcdef0123456789abcdef"),
-		Timers: Timers{Start: patience, Restart: []time.Duration{0, time.Millisecond}},
+		Timers: Timers{
+			Start: patience, Info: patience, Configure: patience, Discover: patience, Health: patience, Register: patience, Leave: patience, Claim: patience,
+			Restart: []time.Duration{0, time.Millisecond},
+		},
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // With this variable the test binary is a node whose host runs the toy at the
@@ -55,8 +54,8 @@ func TestHostKilledLeavesNoOrphan(t *testing.T) {
 	if err != nil || badPID != nil || badChild != nil {
 		t.Fatalf("the host said %q, %v", line, err)
 	}
-	awaitDeath(t, pid, time.Second)
-	awaitDeath(t, child, time.Second)
+	awaitDeath(t, pid, patience)
+	awaitDeath(t, child, patience)
 
 	// What the dead host left in its run directory, the next one sweeps.
 	o := toyOptions(t, `{}`)

@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ func TestStartErrors(t *testing.T) {
 		"zeros":          {"head -c 100000 /dev/zero; exec sleep 600", "before the handshake"},
 		"exits":          {"echo cannot load libfoo >&2; exit 3", "ended before the handshake: exit status 3; its last words: \"cannot load libfoo\""},
 		"exits happily":  {"exit 0", "ended before the handshake: exit status 0"},
-		"hangs":          {"echo thinking >&2; exec sleep 600", "gave no handshake within 300ms; is it a discovery plugin of muster?; its last words: \"thinking\""},
+		"hangs":          {"echo thinking >&2; exec sleep 600", "gave no handshake within 3s; is it a discovery plugin of muster?; its last words: \"thinking\""},
 		"other version":  {"echo '1|2|unix|/tmp/x|grpc|'; exec sleep 600", "speaks version 2 of the discovery contract, this node speaks 1"},
 		"no encryption":  {"echo '1|1|unix|/tmp/x|grpc|'; exec sleep 600", "does not offer the encryption"},
 		"elsewhere":      {"echo '1|1|tcp|192.0.2.1:80|grpc|" + strings.Repeat("x", 60) + "'; exec sleep 600", "neither a unix socket nor loopback"},
@@ -33,8 +34,11 @@ func TestStartErrors(t *testing.T) {
 			o := toyOptions(t, `{}`)
 			o.Path = script(t, c.body)
 			o.Timers.Start, o.Timers.Retry = patience, time.Hour
+			if strings.Contains(c.want, "exit status") {
+				o.Timers.Drain = patience // its end follows that of its output
+			}
 			if name == "hangs" {
-				o.Timers.Start = 300 * time.Millisecond
+				o.Timers.Start = 3 * time.Second // time enough for its words
 			}
 			o.Timers.Restart = []time.Duration{time.Hour}
 			if name == "not a program" {
@@ -48,6 +52,23 @@ func TestStartErrors(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", s.LastError, c.want)
 			}
 		})
+	}
+}
+
+// overdue is a context whose time is over, and which has not noticed yet.
+type overdue struct{ context.Context }
+
+func (overdue) Deadline() (time.Time, bool) { return time.Now(), true }
+
+// Who had no time left is told so, whichever timer was served first.
+func TestLate(t *testing.T) {
+	early, cancel := context.WithTimeout(t.Context(), time.Hour)
+	if !late(overdue{t.Context()}) || late(early) || late(t.Context()) {
+		t.Error("the deadline of a context does not count")
+	}
+	cancel()
+	if late(early) {
+		t.Error("a cancelled context is late")
 	}
 }
 
@@ -74,7 +95,7 @@ func TestStopWhileStarting(t *testing.T) {
 	await(t, h, "starting", func(s Status) bool { return s.State == Starting })
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > patience {
 		t.Errorf("stopping took %v", took)
 	}
 	if s := h.Status(); s.LastError != "" {
