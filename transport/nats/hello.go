@@ -52,13 +52,11 @@ func (t *Transport) say(answer uint64) {
 	t.queue(note{subject: t.base + helloToken, packet: p.control()})
 }
 
-var errTwin = errors.New("another process runs with this node's uid: is a copy of its data directory in use?")
-
 // hear takes in that a node is there, and answers one that asks.
 func (t *Transport) hear(p packet) {
 	if p.from == t.uid {
 		if p.link != t.run {
-			t.warn("twin", "nodes on NATS", errTwin)
+			t.twin(p)
 		}
 		return
 	}
@@ -89,10 +87,14 @@ func (t *Transport) prune(now time.Time) {
 
 // Heard returns the addresses of the other nodes of the cluster that were
 // heard within the last 20 s, sorted. Nobody has verified them: they are
-// candidates. It fails while no server is connected.
+// candidates. It fails while no server is connected, and while another process
+// talks in this one's place.
 func (t *Transport) Heard() ([]string, error) {
-	if !t.up.Load() {
+	switch {
+	case !t.up.Load():
 		return nil, errOffline
+	case t.isAside():
+		return nil, errLater
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

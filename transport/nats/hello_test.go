@@ -3,7 +3,6 @@ package nats
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,14 +44,6 @@ func TestHeard(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestTwinIsTold(t *testing.T) {
-	s := natstest.Start(t)
-	var told log
-	listen(t, 1, s, told.option)
-	listen(t, 1, s, told.option)
-	until(t, "the warning of a second process", func() bool { return strings.Contains(told.String(), "copy of its data directory") })
 }
 
 // Anybody may say that nodes are there: so many are remembered and no more.

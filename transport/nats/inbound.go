@@ -92,8 +92,8 @@ func (t *Transport) onLink(p packet) {
 // stray answers a packet of a link that is not: its sender has missed that it
 // ended, or this process is a new one.
 func (t *Transport) stray(p packet) {
-	if p.kind == kindClose || p.kind == kindReset || p.kind == kindRefuse {
-		return
+	if p.kind == kindClose || p.kind == kindReset || p.kind == kindRefuse || t.isAside() {
+		return // aside: it is for the process in our place
 	}
 	t.add(func(c *counts) { c.stray++ })
 	t.note(p.from, packet{kind: kindReset, dialler: !p.dialler, from: t.uid, link: p.link}, "")
@@ -102,7 +102,7 @@ func (t *Transport) stray(p packet) {
 // dialled takes a dial from outside: a new link, or a dial that is repeated
 // because our answer was late or lost.
 func (t *Transport) dialled(p packet) {
-	if !p.dialler {
+	if !p.dialler || t.isAside() {
 		return
 	}
 	k := linkKey{peer: p.from, id: p.link}

@@ -15,8 +15,11 @@ type Options struct {
 	// Cluster is the name of the cluster, part of every subject; any text of
 	// 1 to 255 bytes.
 	Cluster string
-	// UID is the node's own, a UUID in its usual text form.
-	UID string
+	// UID is the node's own, a UUID in its usual text form. Start is the number
+	// of this start of the node, if known: of two processes with one UID the
+	// later start goes on.
+	UID   string
+	Start uint64
 
 	// Credentials is a file that proves to the server who the client is: a
 	// user's JWT with its seed, or the seed of an NKey. It is read at each

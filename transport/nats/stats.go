@@ -6,7 +6,7 @@ type counts struct {
 	lost, doubled, overrun             uint64
 	malformed, stray, crowded, offline uint64
 	slowConsumer, denied, disconnects  uint64
-	unheard                            uint64
+	unheard, twins                     uint64
 }
 
 func (t *Transport) add(f func(*counts)) {
@@ -34,6 +34,7 @@ type Stats struct {
 	Denied        uint64 // times that the server has denied us a subject
 	Disconnects   uint64 // connections lost
 	Unheard       uint64 // nodes heard and not remembered, there being too many
+	Twins         uint64 // times that another process with this uid was heard
 }
 
 // Stats returns the counters as they are now.
@@ -46,6 +47,6 @@ func (t *Transport) Stats() Stats {
 		RefusedFull: c.refusedFull, RefusedSource: c.refusedSource,
 		Lost: c.lost, Overrun: c.overrun, Doubled: c.doubled, Malformed: c.malformed, Stray: c.stray,
 		Crowded: c.crowded, Offline: c.offline,
-		SlowConsumer: c.slowConsumer, Denied: c.denied, Disconnects: c.disconnects, Unheard: c.unheard,
+		SlowConsumer: c.slowConsumer, Denied: c.denied, Disconnects: c.disconnects, Unheard: c.unheard, Twins: c.twins,
 	}
 }

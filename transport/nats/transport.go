@@ -17,7 +17,7 @@ type Transport struct {
 	opts Options
 	uid  uid
 	base string // of all subjects
-	run  uint64 // tells this run from another process with the same uid
+	run  uint64 // tells this run from another process with the same uid, and which is later
 	conn *client.Conn
 	up   atomic.Bool  // the connection stands
 	most atomic.Int64 // bytes of a message that the server takes
@@ -39,6 +39,7 @@ type Transport struct {
 	lost    []*link     // with the connection; their peers are not told yet
 	waiting map[uid]int // of pending, by node
 	heard   map[uid]time.Time
+	aside   time.Time // a later run was heard last; zero: never
 	warned  map[string]time.Time
 	count   counts
 }
@@ -58,7 +59,7 @@ func Listen(opts Options) (*Transport, error) {
 		return nil, err
 	}
 	t := &Transport{
-		opts: opts, uid: self, base: subjectBase(opts.Cluster), run: random(), gone: make(chan struct{}),
+		opts: opts, uid: self, base: subjectBase(opts.Cluster), run: runNumber(opts.Start), gone: make(chan struct{}),
 		pending: make(chan *link, opts.MaxPending), outbox: make(chan note, maxNotes),
 		hush: make(chan struct{}), changed: make(chan struct{}, 1), greet: make(chan struct{}, 1),
 		links: map[linkKey]*link{}, waiting: map[uid]int{}, heard: map[uid]time.Time{}, warned: map[string]time.Time{},

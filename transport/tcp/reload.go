@@ -46,13 +46,14 @@ func (t *TLS) look(now time.Time, log *slog.Logger) {
 	defer t.mu.Unlock()
 	t.refresh(log)
 	m := t.current.Load()
-	if stage := stageOf(now, m.since, m.until); stage > t.stage {
+	valid := m.valid.at(now)
+	if stage := stageOf(now, valid.begun, valid.until); stage > t.stage {
 		t.stage = stage
 		text := "the certificate for other nodes ends soon: renew it, the files are read while the node runs"
 		if stage == len(stages) {
 			text = "the certificate for other nodes has ended: those that verify it refuse this node until its files are renewed"
 		}
-		log.Warn(text, "file", t.opts.CertFile, "end", m.until.UTC(), "left", m.until.Sub(now).Round(time.Minute))
+		log.Warn(text, "file", t.opts.CertFile, "end", valid.until.UTC(), "left", valid.until.Sub(now).Round(time.Minute))
 	}
 	if m.doubt != t.told {
 		if t.told = m.doubt; m.doubt != "" {
@@ -87,5 +88,5 @@ func (t *TLS) refresh(log *slog.Logger) {
 	}
 	t.failed, t.stage = pems{}, 0
 	t.current.Store(m)
-	log.Info("the certificate for other nodes was read again: new links use it", "file", t.opts.CertFile, "end", m.until.UTC())
+	log.Info("the certificate for other nodes was read again: new links use it", "file", t.opts.CertFile, "end", t.Until().UTC())
 }

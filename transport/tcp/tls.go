@@ -63,8 +63,8 @@ func (p pems) equal(q pems) bool {
 type material struct {
 	from           pems
 	server, client *tls.Config
-	since, until   time.Time // both ends of the validity of the chain
-	doubt          string    // why other nodes will refuse it; "" for no reason
+	valid          spans  // when other nodes take the chain
+	doubt          string // why they will never; "" for no reason
 }
 
 // NewTLS reads the files. An error names the file and wraps ErrOptions.
@@ -86,9 +86,10 @@ func NewTLS(o TLSOptions) (*TLS, error) {
 	return t, nil
 }
 
-// Until is the end of the validity of the node's certificate, or of one above
-// it, whichever is first.
-func (t *TLS) Until() time.Time { return t.current.Load().until }
+// Until is the end of the validity of the node's certificate, or of one by
+// which other nodes verify it, whichever is first. A certificate in the files
+// that they can do without does not count.
+func (t *TLS) Until() time.Time { return t.current.Load().valid.at(time.Now()).until }
 
 // Doubt says why other nodes will refuse the node's certificate: it does not
 // name the node's host, or no authority of the node's own file has signed it,
@@ -99,14 +100,15 @@ func (t *TLS) Doubt() string {
 	if t.opts.TrustAnybody {
 		return ""
 	}
-	if now := time.Now(); now.After(m.until) || now.Before(m.since) {
-		return t.opts.expiry(m)
+	now := time.Now()
+	if s := m.valid.at(now); !s.contains(now) {
+		return t.opts.expiry(s)
 	}
 	return m.doubt
 }
 
-func (o TLSOptions) expiry(m *material) string {
-	return fmt.Sprintf("the certificate in %s is valid from %s to %s only", o.CertFile, date(m.since), date(m.until))
+func (o TLSOptions) expiry(s span) string {
+	return fmt.Sprintf("the certificate in %s is valid from %s to %s only", o.CertFile, date(s.since), date(s.until))
 }
 
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -172,85 +174,45 @@ func (o TLSOptions) parse(p pems) (*material, error) {
 		return nil, fmt.Errorf("%w: certificate %s with key %s: %w", ErrOptions, o.CertFile, o.KeyFile, err)
 	}
 	m := &material{from: p}
-	roots := x509.NewCertPool()
-	if !o.TrustAnybody && !roots.AppendCertsFromPEM(p.ca) {
+	authorities := certificates(p.ca)
+	if !o.TrustAnybody && len(authorities) == 0 {
 		return nil, fmt.Errorf("%w: %s holds no certificate", ErrOptions, o.CAFile)
 	}
-	chain, err := m.bound(cert)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrOptions, o.CertFile, err)
-	}
-	m.doubt = o.doubt(chain, roots)
-	if end := trusted(chain, roots); !end.IsZero() && end.Before(m.until) {
-		m.until = end
-	}
-	m.configure(o, cert, roots)
-	return m, nil
-}
-
-// bound parses the chain and finds the time within which all of it is valid.
-func (m *material) bound(cert tls.Certificate) (chain []*x509.Certificate, err error) {
+	var chain []*x509.Certificate
 	for _, der := range cert.Certificate {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, err
-		}
-		if m.until.IsZero() || c.NotAfter.Before(m.until) {
-			m.until = c.NotAfter
-		}
-		if c.NotBefore.After(m.since) {
-			m.since = c.NotBefore
+			return nil, fmt.Errorf("%w: %s: %w", ErrOptions, o.CertFile, err)
 		}
 		chain = append(chain, c)
 	}
-	return chain, nil
+	m.judge(o, chain, authorities)
+	m.configure(o, cert, poolOf(authorities))
+	return m, nil
 }
 
-// trusted is how long the authorities above a chain hold: the end of the first
-// of them, of the best way up. It is zero where there is none.
-func trusted(chain []*x509.Certificate, roots *x509.CertPool) (end time.Time) {
-	o := x509.VerifyOptions{
-		Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: chain[0].NotBefore, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	}
-	for _, c := range chain[1:] {
-		o.Intermediates.AddCert(c)
-	}
-	ways, err := chain[0].Verify(o)
-	if err != nil {
-		return time.Time{}
-	}
-	for _, way := range ways {
-		first := way[0].NotAfter
-		for _, c := range way {
-			if c.NotAfter.Before(first) {
-				first = c.NotAfter
-			}
-		}
-		if first.After(end) {
-			end = first
-		}
-	}
-	return end
-}
-
-// doubt looks at the node's own certificate as other nodes will. The time is
-// not its business: that passes.
-func (o TLSOptions) doubt(chain []*x509.Certificate, roots *x509.CertPool) string {
+// judge looks at the node's own certificate as other nodes will. The time is
+// no reason for doubt: it passes.
+func (m *material) judge(o TLSOptions, chain, authorities []*x509.Certificate) {
+	m.valid = spans{spanOf(chain[:1])}
 	if o.TrustAnybody {
-		return ""
+		return
 	}
-	leaf := chain[0]
+	m.doubt = o.nameless(chain[0])
+	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
+		if _, err := validity(chain, authorities, use); err != nil && m.doubt == "" {
+			m.doubt = fmt.Sprintf("the certificate in %s does not hold under %s: %v", o.CertFile, o.CAFile, err)
+		}
+	}
+	if all, err := validity(chain, authorities, x509.ExtKeyUsageAny); err == nil {
+		m.valid = all
+	}
+}
+
+// nameless says that a certificate does not name the node's host.
+func (o TLSOptions) nameless(leaf *x509.Certificate) string {
 	if names := namesOf(leaf); o.Host != "" && !named(names, o.Host) {
 		return fmt.Sprintf("the certificate in %s names %s, but not this node's host %s", o.CertFile, list(names), o.Host)
-	}
-	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
-		err := verify(chain, roots, verification{use: use, at: leaf.NotBefore})
-		if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-			continue // a younger authority
-		}
-		if err != nil {
-			return fmt.Sprintf("the certificate in %s does not hold under %s: %v", o.CertFile, o.CAFile, err)
-		}
 	}
 	return ""
 }

@@ -31,12 +31,15 @@ type verification struct {
 }
 
 func verify(chain []*x509.Certificate, roots *x509.CertPool, v verification) error {
-	o := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: v.at, KeyUsages: []x509.ExtKeyUsage{v.use}}
-	for _, c := range chain[1:] {
-		o.Intermediates.AddCert(c)
-	}
-	_, err := chain[0].Verify(o)
+	_, err := ways(chain, roots, v)
 	return err
+}
+
+// ways are from the first certificate of a chain up to an authority.
+func ways(chain []*x509.Certificate, roots *x509.CertPool, v verification) ([][]*x509.Certificate, error) {
+	return chain[0].Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: poolOf(chain[1:]), CurrentTime: v.at, KeyUsages: []x509.ExtKeyUsage{v.use},
+	})
 }
 
 // verifyServer is what the dialling side asks of the other one.

@@ -23,7 +23,7 @@ func (d *daemon) openLinks() (err error) {
 	}
 	c := d.conf.NATS
 	d.nats, err = nats.Listen(nats.Options{
-		URLs: c.URLs, Cluster: d.conf.Cluster.Name, UID: d.saved.UID.String(), Credentials: c.Credentials,
+		URLs: c.URLs, Cluster: d.conf.Cluster.Name, UID: d.saved.UID.String(), Start: uint64(d.saved.Incarnation), Credentials: c.Credentials,
 		CACert: c.CACertFile, Cert: c.CertFile, Key: c.KeyFile, SkipVerify: !c.VerifyPeer, Logger: d.log,
 	})
 	if err != nil {
@@ -137,5 +137,6 @@ func (d *daemon) natsCounters() []core.Count {
 		{Name: "nats_permissions_denied_total", Value: s.Denied},
 		{Name: "nats_disconnects_total", Value: s.Disconnects},
 		{Name: "nats_nodes_not_remembered_total", Reason: "too_many", Value: s.Unheard},
+		{Name: "nats_twins_heard_total", Value: s.Twins},
 	}
 }

@@ -26,6 +26,7 @@ type Authority struct {
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
+	by   *Authority // that has signed it; itself for none above
 }
 
 // Cert describes a certificate; what is zero gets a value that holds.
@@ -43,13 +44,35 @@ func New(t testing.TB) *Authority { return NewUntil(t, time.Time{}) }
 // NewUntil is New with an end of its validity.
 func NewUntil(t testing.TB, until time.Time) *Authority {
 	t.Helper()
-	a := &Authority{t: t, dir: t.TempDir()}
-	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "authority " + rand.Text()}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	a := &Authority{t: t, dir: t.TempDir(), key: newKey(t)}
+	a.by = a
+	return a.certify("authority "+rand.Text(), Cert{Until: until})
+}
+
+// Under makes an authority below a; what counts of c is its time.
+func (a *Authority) Under(c Cert) *Authority {
+	a.t.Helper()
+	below := &Authority{t: a.t, dir: a.t.TempDir(), key: newKey(a.t), by: a}
+	return below.certify("authority "+rand.Text(), c)
+}
+
+// Again makes another certificate of the same authority, as its renewal does;
+// what counts of c is its time.
+func (a *Authority) Again(c Cert) *Authority {
+	a.t.Helper()
+	again := &Authority{t: a.t, dir: a.t.TempDir(), key: a.key, by: a.by}
+	if a.by == a {
+		again.by = again
 	}
+	return again.certify(a.cert.Subject.CommonName, c)
+}
+
+func (a *Authority) certify(name string, c Cert) *Authority {
+	a.t.Helper()
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der := a.by.sign(template, c, a.key)
+	a.cert = a.parse(der)
 	a.File = filepath.Join(a.dir, "ca.crt")
-	der, key := a.sign(template, Cert{Until: until})
-	a.cert, a.key = a.parse(der), key
 	a.write(a.File, "CERTIFICATE", der)
 	return a
 }
@@ -68,7 +91,8 @@ func (a *Authority) Issue(c Cert) (certFile, keyFile string) {
 			template.DNSNames = append(template.DNSNames, h)
 		}
 	}
-	der, key := a.sign(template, c)
+	key := newKey(a.t)
+	der := a.sign(template, c, key)
 	text, err := x509.MarshalPKCS8PrivateKey(key)
 	a.must(err)
 	if c.Path == "" {
@@ -79,11 +103,20 @@ func (a *Authority) Issue(c Cert) (certFile, keyFile string) {
 	return c.Path + ".crt", c.Path + ".key"
 }
 
-// sign signs with the authority's key, or as long as there is none with its own.
-func (a *Authority) sign(template *x509.Certificate, c Cert) ([]byte, *ecdsa.PrivateKey) {
-	a.t.Helper()
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	a.must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// sign makes a certificate of somebody's key; without a certificate of its own
+// yet, the authority's own.
+func (a *Authority) sign(template *x509.Certificate, c Cert, of *ecdsa.PrivateKey) []byte {
+	a.t.Helper()
+	var err error
 	template.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<62))
 	a.must(err)
 	template.NotBefore, template.NotAfter = c.From, c.Until
@@ -93,13 +126,13 @@ func (a *Authority) sign(template *x509.Certificate, c Cert) ([]byte, *ecdsa.Pri
 	if c.Until.IsZero() {
 		template.NotAfter = time.Now().Add(365 * 24 * time.Hour)
 	}
-	by, signer := a.cert, a.key
+	by := a.cert
 	if by == nil {
-		by, signer = template, key
+		by = template
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by, &key.PublicKey, signer)
+	der, err := x509.CreateCertificate(rand.Reader, template, by, &of.PublicKey, a.key)
 	a.must(err)
-	return der, key
+	return der
 }
 
 func (a *Authority) parse(der []byte) *x509.Certificate {
