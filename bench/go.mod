@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/mochi-mqtt/server/v2 v2.7.9
 	github.com/muster-mqtt/muster/core v0.0.0
+	github.com/muster-mqtt/muster/discovery v0.0.0
 	github.com/muster-mqtt/muster/transport v0.0.0
 	github.com/muster-mqtt/muster/transport/nats v0.0.0
 	github.com/nats-io/nats-server/v2 v2.15.2
@@ -26,7 +27,6 @@ require (
 	github.com/mattn/go-colorable v0.1.12 // indirect
 	github.com/mattn/go-isatty v0.0.17 // indirect
 	github.com/minio/highwayhash v1.0.4 // indirect
-	github.com/muster-mqtt/muster/discovery v0.0.0 // indirect
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
 	github.com/nats-io/nkeys v0.4.16 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect

@@ -65,7 +65,7 @@ func serve([]string) error {
 // call connects, and for each line of its input, "TIMEOUT TEXT", sends the
 // text and prints whether its echo came in time.
 func call(args []string) error {
-	conn, err := net.DialTimeout("tcp", args[0]+":7", 2*time.Second)
+	conn, err := net.DialTimeout("tcp", args[0]+":7", 5*time.Second)
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (p *program) say(format string, args ...any) {
 // want reads the next line of output, which must begin so.
 func (p *program) want(begin string) (rest string) {
 	p.t.Helper()
-	_ = p.raw.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = p.raw.SetReadDeadline(time.Now().Add(time.Minute))
 	line, err := p.out.ReadString('\n')
 	line = strings.TrimSpace(line)
 	if err != nil || !strings.HasPrefix(line, begin) {

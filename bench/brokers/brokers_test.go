@@ -168,7 +168,7 @@ func TestOthers(t *testing.T) {
 }
 
 func TestBenchEndsWithTheContext(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	f := &fake{broker: brokertest.Start(t, brokertest.Faults{Stall: true})}
 	var out strings.Builder

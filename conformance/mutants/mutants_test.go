@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,28 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/muster-mqtt/muster/conformance/mutants/internal/dirbackend"
 	"github.com/muster-mqtt/muster/conformance/strategy"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/program"
 )
 
 // subject is the program under test, built once.
 var subject string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "mutants")
-	if err == nil {
-		subject = filepath.Join(dir, "muster-discovery-mutants")
-		var out []byte
-		out, err = exec.Command("go", "build", "-o", subject, ".").CombinedOutput()
-		fmt.Fprintf(os.Stderr, "%s", out)
-	}
-	code := 1
-	if err == nil {
-		code = m.Run()
-	} else {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(program.Main(m, "mutants", &subject)) }
 
 // fixture is the backend of the mutants, in this process.
 type fixture struct{ dir dirbackend.Dir }

@@ -109,7 +109,7 @@ func TestAwaitTellsWhatItSaw(t *testing.T) {
 	if err := c.await(t.Context(), c.nodes[:1], c.nodes[2:]); err != nil {
 		t.Error(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // time enough to be seen once
 	defer cancel()
 	err := c.await(ctx, c.nodes[:1], c.nodes[1:])
 	if err == nil || !strings.Contains(err.Error(), "but it sees [n1@127.0.0.1] running, [n3@127.0.0.1] stopped") {

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,27 +14,16 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/muster-mqtt/muster/conformance/strategy"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/program"
 	"github.com/muster-mqtt/muster/plugins/dns/internal/dnstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// build returns the path of the plugin, built as a user would.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "muster-discovery-dns")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", path, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
-
 // TestConformance runs the whole suite, with SRV records, which know
 // ports.
 func TestConformance(t *testing.T) {
-	strategy.Run(t, strategy.Options{Plugin: build(t), Fixture: newZone})
+	strategy.Run(t, strategy.Options{Plugin: program.Build(t, "dns"), Fixture: newZone})
 }
 
 // zone is the fixture: a node is an SRV record of c.x and the address of its
@@ -126,7 +113,7 @@ func (z *zone) fault(name string, on bool) error {
 
 // Run by hand it says what it is.
 func TestByHand(t *testing.T) {
-	out, err := exec.Command(build(t)).CombinedOutput()
+	out, err := exec.Command(program.Build(t, "dns")).CombinedOutput()
 	if err == nil || !strings.HasPrefix(string(out), "dns dev is a discovery plugin of muster.") {
 		t.Errorf("it said %q, %v", out, err)
 	}

@@ -16,29 +16,15 @@ import (
 	"github.com/muster-mqtt/muster/conformance/strategy"
 	"github.com/muster-mqtt/muster/core/pluginhost"
 	"github.com/muster-mqtt/muster/discovery"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/program"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/standing"
 	"github.com/muster-mqtt/muster/plugins/etcd/internal/etcdtest"
 )
 
 // subject is the plugin, built once.
 var subject string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "etcd-plugin")
-	if err == nil {
-		subject = filepath.Join(dir, "muster-discovery-etcd")
-		var out []byte
-		out, err = exec.Command("go", "build", "-trimpath", "-o", subject, ".").CombinedOutput()
-		fmt.Fprintf(os.Stderr, "%s", out)
-	}
-	code := 1
-	if err == nil {
-		code = m.Run()
-	} else {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(program.Main(m, "etcd", &subject)) }
 
 // fixture is an etcdtest.Fixture in the words of the suite.
 type fixture struct{ etcd *etcdtest.Fixture }
@@ -51,7 +37,7 @@ func newFixture(dir string) (strategy.Fixture, error) {
 
 func (f fixture) Do(_ context.Context, verb string, args ...string) (r strategy.Reply, err error) {
 	text, err := f.etcd.Do(verb, args...)
-	if errors.Is(err, etcdtest.ErrCannot) {
+	if errors.Is(err, standing.ErrCannot) {
 		return r, fmt.Errorf("%w: %w", strategy.ErrCannot, err)
 	}
 	if err == nil && len(text) > 0 {

@@ -15,29 +15,15 @@ import (
 	"github.com/muster-mqtt/muster/conformance/strategy"
 	"github.com/muster-mqtt/muster/core/pluginhost"
 	"github.com/muster-mqtt/muster/discovery"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/program"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/standing"
 	"github.com/muster-mqtt/muster/plugins/k8s/internal/kubetest"
 )
 
 // subject is the plugin, built once.
 var subject string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "k8s-plugin")
-	if err == nil {
-		subject = filepath.Join(dir, "muster-discovery-k8s")
-		var out []byte
-		out, err = exec.Command("go", "build", "-trimpath", "-o", subject, ".").CombinedOutput()
-		fmt.Fprintf(os.Stderr, "%s", out)
-	}
-	code := 1
-	if err == nil {
-		code = m.Run()
-	} else {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(program.Main(m, "k8s", &subject)) }
 
 // start starts the API server that the cases share, each with a namespace.
 func start(t *testing.T) *kubetest.Server {
@@ -65,7 +51,7 @@ var _ strategy.Fixture = fixture{}
 
 func (f fixture) Do(_ context.Context, verb string, args ...string) (r strategy.Reply, err error) {
 	text, err := f.kube.Do(verb, args...)
-	if errors.Is(err, kubetest.ErrCannot) {
+	if errors.Is(err, standing.ErrCannot) {
 		return r, fmt.Errorf("%w: %w", strategy.ErrCannot, err)
 	}
 	if err == nil && len(text) > 0 {
@@ -81,7 +67,9 @@ func TestConformance(t *testing.T) {
 	server := start(t)
 	for name, slices := range map[string]bool{"pods": false, "EndpointSlices": true} {
 		t.Run(name, func(t *testing.T) {
-			report, err := strategy.Check(t.Context(), strategy.Options{Plugin: subject, Scratch: t.TempDir(), Parallel: 6,
+			// On two cores, more cases at a time only wait for one another
+			// at the server, some for longer than a call may take.
+			report, err := strategy.Check(t.Context(), strategy.Options{Plugin: subject, Scratch: t.TempDir(), Parallel: 3,
 				Fixture: func(dir string) (strategy.Fixture, error) {
 					return fixture{&kubetest.Fixture{Dir: dir, Server: server, Slices: slices}}, nil
 				}})

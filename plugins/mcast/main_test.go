@@ -10,13 +10,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"github.com/muster-mqtt/muster/conformance/strategy"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/program"
 	"github.com/muster-mqtt/muster/lab"
 	"github.com/muster-mqtt/muster/plugins/mcast/internal/mcasttest"
 )
@@ -30,23 +29,11 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// build returns the path of the plugin, built as a user would.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "muster-discovery-mcast")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", path, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
-
 // TestConformance runs the whole suite. Each case has a network of its own,
 // with nodes that are not the plugin.
 func TestConformance(t *testing.T) {
 	lab.New(t, 1) // skips where there are no namespaces
-	strategy.Run(t, strategy.Options{Plugin: build(t), Fixture: func(string) (strategy.Fixture, error) { return &fixture{}, nil }})
+	strategy.Run(t, strategy.Options{Plugin: program.Build(t, "mcast"), Fixture: func(string) (strategy.Fixture, error) { return &fixture{}, nil }})
 }
 
 // fixture is a network interface and a crowd of nodes. Nobody can make a

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,20 +11,11 @@ import (
 	"github.com/hashicorp/go-plugin"
 
 	"github.com/muster-mqtt/muster/discovery"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/program"
 )
 
-// build returns the path of the plugin, built as a user would.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "muster-discovery-static")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
-
 func TestRealProcess(t *testing.T) {
-	path := build(t)
+	path := program.Build(t, "static")
 	out, err := exec.Command(path).CombinedOutput()
 	if err == nil || !strings.HasPrefix(string(out), "static dev is a discovery plugin of muster.") {
 		t.Errorf("by hand it said %q, %v", out, err)

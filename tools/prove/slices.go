@@ -149,7 +149,7 @@ var slices = []slice{
 		about: "1000 cuts of links under load, on TCP and on NATS; NATS servers restarted ten times, connections to them cut 200 times; a node stopped for 60 s",
 		steps: [][]string{
 			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=5m", "./cmd/e2e/stall"},
-			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=20m", "./cmd/e2e/cuts"},
+			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=12m", "./cmd/e2e/cuts"},
 			{"env", "MUSTER_PROVE=1", "go", "test", "-v", "-count=1", "-timeout=9m", "./cmd/e2e/nats"},
 		},
 	},

@@ -38,17 +38,16 @@ var bannedImports = map[string]string{
 
 func checkCalls(t *tree) []Finding {
 	var found []Finding
-	helpers := bubbleHelpers(t)
 	for _, f := range t.where(func(f *file) bool { return !f.generated }) {
 		found = append(found, importsOf(f)...)
-		found = append(found, callsOf(f, inBubble(f, helpers))...)
+		found = append(found, callsOf(f)...)
 		for _, d := range f.ast.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
 				found = append(found, f.at(fn.Pos(), "init runs behind everybody's back: let main call it by name"))
 			}
 		}
 	}
-	return found
+	return append(found, checkSleeps(t)...)
 }
 
 func importsOf(f *file) []Finding {
@@ -62,55 +61,15 @@ func importsOf(f *file) []Finding {
 	return found
 }
 
-// bubbleHelper is the name of the function by which the tests of a package
-// enter a synctest bubble from several files.
-const bubbleHelper = "bubble"
-
-// bubbleHelpers lists the directories whose tests declare that helper, in a
-// file that knows synctest.
-func bubbleHelpers(t *tree) map[string]bool {
-	dirs := make(map[string]bool)
-	for _, f := range t.where(knowsSynctest) {
-		for _, d := range f.ast.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == bubbleHelper {
-				dirs[f.dir()] = true
-			}
-		}
-	}
-	return dirs
-}
-
-func knowsSynctest(f *file) bool {
-	name := importName(f, "testing/synctest")
-	return f.test && name != "" && name != "_"
-}
-
-// inBubble reports whether a file of tests works on virtual time: by itself, or
-// through the helper of its package.
-func inBubble(f *file, helpers map[string]bool) bool {
-	if knowsSynctest(f) {
-		return true
-	}
-	calls := false
-	ast.Inspect(f.ast, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok {
-			id, ok := call.Fun.(*ast.Ident)
-			calls = calls || ok && id.Name == bubbleHelper
-		}
-		return !calls
-	})
-	return calls && f.test && helpers[f.dir()]
-}
-
-func callsOf(f *file, bubble bool) []Finding {
+func callsOf(f *file) []Finding {
 	var found []Finding
 	ast.Inspect(f.ast, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
 			return true
 		}
-		if isSleep(f, call) && !bubble {
-			found = append(found, f.at(n.Pos(), "time.Sleep: wait for the event, or run in a synctest bubble"))
+		if isSleep(f, call) && !f.test {
+			found = append(found, f.at(n.Pos(), sleepless))
 		}
 		if what := endingCall(f, call); what != "" && !f.test && f.ast.Name.Name != "main" && !waived(f, what) {
 			found = append(found, f.at(n.Pos(), "%s in a library: return an error", what))
@@ -118,11 +77,6 @@ func callsOf(f *file, bubble bool) []Finding {
 		return true
 	})
 	return found
-}
-
-func isSleep(f *file, call *ast.CallExpr) bool {
-	s, ok := call.Fun.(*ast.SelectorExpr)
-	return ok && isCall(f, s, "time", []string{"Sleep"})
 }
 
 // endingCall names the call if it is one that ends the process, else "".

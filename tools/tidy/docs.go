@@ -88,22 +88,26 @@ func hasDoc(s ast.Spec) bool {
 // exportedReceiver reports whether a function is reachable from outside: it is
 // no method, or that of an exported type.
 func exportedReceiver(d *ast.FuncDecl) bool {
-	if d.Recv == nil {
-		return true
-	}
+	return d.Recv == nil || ast.IsExported(receiver(d))
+}
+
+// receiver is the name of the type that a method is of.
+func receiver(d *ast.FuncDecl) string {
 	e := d.Recv.List[0].Type
 	for {
 		switch x := e.(type) {
 		case *ast.StarExpr:
+			e = x.X
+		case *ast.ParenExpr:
 			e = x.X
 		case *ast.IndexExpr:
 			e = x.X
 		case *ast.IndexListExpr:
 			e = x.X
 		case *ast.Ident:
-			return x.IsExported()
+			return x.Name
 		default:
-			return true
+			return ""
 		}
 	}
 }

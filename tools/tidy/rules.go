@@ -32,6 +32,7 @@ func Rules() []Rule {
 		{"sizes", checkSizes},
 		{"docs", checkDocs},
 		{"calls", checkCalls},
+		{"ports", checkPorts},
 		{"skips", checkSkips},
 		{"words", checkWords},
 		{"names", checkNames},

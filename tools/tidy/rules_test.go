@@ -112,10 +112,6 @@ func TestCalls(t *testing.T) {
 		{"sleep in code", one("mqtt/a.go", "package p\n"+sleep), "mqtt/a.go:3: time.Sleep"},
 		{"sleep in a test", one("mqtt/a_test.go", "package p\n"+sleep), "time.Sleep"},
 		{"sleep in a bubble", one("mqtt/a_test.go", "package p\nimport _ \"testing/synctest\"\n"+sleep), "time.Sleep"},
-		{"sleep beside a bubble", one("mqtt/a_test.go", "package p\nimport \"testing/synctest\"\n"+sleep), ""},
-		{"sleep in a bubble of the package", sources{"mqtt/a_test.go": "package p\nimport \"time\"\nfunc f() { bubble(func() { time.Sleep(1) }) }\n", "mqtt/b_test.go": "package p\nimport \"testing/synctest\"\nfunc bubble() { synctest.Test() }\n"}, ""},
-		{"sleep in a bubble that is none", sources{"mqtt/a_test.go": "package p\nimport \"time\"\nfunc f() { bubble(func() { time.Sleep(1) }) }\n", "mqtt/b_test.go": "package p\nfunc bubble() {}\n"}, "time.Sleep"},
-		{"sleep beside the bubble of the package", sources{"mqtt/a_test.go": "package p\n" + sleep, "mqtt/b_test.go": "package p\nimport \"testing/synctest\"\nfunc bubble() { synctest.Test() }\n"}, "time.Sleep"},
 		{"sleep by another name", one("mqtt/a.go", "package p\nimport t \"time\"\nfunc f() { t.Sleep(1) }\n"), "time.Sleep"},
 		{"a variable called time", one("mqtt/a.go", "package p\nfunc f(time x) { time.Sleep(1) }\n"), ""},
 		{"panic", one("mqtt/a.go", "package p\nfunc f() { panic(1) }\n"), "panic in a library"},
@@ -127,6 +123,41 @@ func TestCalls(t *testing.T) {
 		{"a method called init", one("mqtt/a.go", "package p\nfunc (t) init() {}\n"), ""},
 		{"old random", one("mqtt/a_test.go", "package p\nimport \"math/rand\"\n"), "math/rand/v2"},
 		{"old log", one("mqtt/a.go", "package p\nimport \"log\"\n"), "log/slog"},
+	})
+}
+
+func TestSleeps(t *testing.T) {
+	head := "package p\nimport (\n\"time\"\n\"testing/synctest\"\n)\n"
+	bubble := "package p\nimport \"testing/synctest\"\nfunc bubble(f func()) { synctest.Test(t, func() { f() }) }\n"
+	alone := "package p\nimport \"time\"\n"
+	runBreaches(t, "calls", []breach{
+		{"in a bubble", one("mqtt/a_test.go", head+"func TestA() { synctest.Test(t, func() { time.Sleep(1) }) }\n"), ""},
+		{"beside a bubble", one("mqtt/a_test.go", head+"func TestA() { time.Sleep(1); synctest.Test(t, func() {}) }\n"), "mqtt/a_test.go:6: time.Sleep"},
+		{"beside the bubble of another", one("mqtt/a_test.go", head+"func TestA() { synctest.Test(t, func() {}) }\nfunc TestB() { t.Run(func() { time.Sleep(1) }) }\n"), "mqtt/a_test.go:7: time.Sleep"},
+		{"in a table for a bubble", one("mqtt/a_test.go", head+"func TestA() { for _, f := range []func(){func() { time.Sleep(1) }} { synctest.Test(t, f) } }\n"), ""},
+		{"in a bubble of the package", sources{"mqtt/a_test.go": alone + "func TestA() { bubble(func() { time.Sleep(1) }) }\n", "mqtt/b_test.go": bubble}, ""},
+		{"in a bubble that is none", sources{"mqtt/a_test.go": alone + "func TestA() { bubble(func() { time.Sleep(1) }) }\n", "mqtt/b_test.go": "package p\nfunc bubble() {}\n"}, "time.Sleep"},
+		{"beside the bubble of the package", sources{"mqtt/a_test.go": alone + "func TestA() { time.Sleep(1) }\n", "mqtt/b_test.go": bubble}, "time.Sleep"},
+		{"by a helper, in a bubble", one("mqtt/a_test.go", head+"func nap() { time.Sleep(1) }\nfunc TestA() { synctest.Test(t, func() { nap() }) }\n"), ""},
+		{"by a helper, in a bubble and outside", one("mqtt/a_test.go", head+"func nap() { time.Sleep(1) }\nfunc TestA() { synctest.Test(t, func() { nap() }) }\nfunc BenchmarkA() { nap() }\n"), "mqtt/a_test.go:6: time.Sleep"},
+		{"by a helper of a helper", one("mqtt/a_test.go", head+"func nap() { time.Sleep(1) }\nfunc rest() { nap() }\nfunc TestA() { synctest.Test(t, func() {}) }\nfunc TestB() { rest() }\n"), "time.Sleep"},
+		{"by a variable", one("mqtt/a_test.go", head+"var nap = func() { time.Sleep(1) }\nfunc TestA() { synctest.Test(t, func() {}) }\nfunc TestB() { nap() }\n"), "time.Sleep"},
+		{"by a method", one("mqtt/a_test.go", head+"type s int\nfunc (s) nap() { time.Sleep(1) }\nfunc TestA() { synctest.Test(t, func() {}) }\nfunc TestB() { s(1).nap() }\n"), "time.Sleep"},
+		{"by a method of a field", one("mqtt/a_test.go", head+"type s int\ntype u struct{ s }\nfunc (s) nap() { time.Sleep(1) }\nfunc TestA() { synctest.Test(t, func() {}) }\nfunc TestB() { u{}.nap() }\n"), "time.Sleep"},
+		{"by a method of the same name", one("mqtt/a_test.go", head+"type s int\ntype u int\nfunc (s) nap() { time.Sleep(1) }\nfunc (u) nap() {}\nfunc TestA() { synctest.Test(t, func() { s(1).nap() }) }\nfunc TestB() { u(1).nap() }\n"), ""},
+	})
+}
+
+func TestPorts(t *testing.T) {
+	free := func(between, last string) sources {
+		return one("mqtt/a_test.go", "package p\nfunc free() string {\nl, _ := net.Listen(\"tcp\", \"127.0.0.1:0\")\n"+between+"\nreturn "+last+"\n}\n")
+	}
+	runBreaches(t, "ports", []breach{
+		{"closed at the end", free("defer l.Close()", "l.Addr().String()"), "mqtt/a_test.go:3: a port that was listened on"},
+		{"closed before", free("_ = l.Close()", "fmt.Sprint(l.Addr().(*net.TCPAddr).Port)"), "a port that was listened on"},
+		{"held", free("t.Cleanup(func() { l.Close() })", "l.Addr().String()"), ""},
+		{"for the function itself", free("defer l.Close()", "ask(l)"), ""},
+		{"a port of the caller's", one("mqtt/a_test.go", "package p\nfunc f(a string) string { l, _ := net.Listen(\"tcp\", a); defer l.Close(); return l.Addr().String() }\n"), ""},
 	})
 }
 
@@ -180,7 +211,7 @@ func TestArtefacts(t *testing.T) {
 }
 
 func TestEveryRuleIsTested(t *testing.T) {
-	tested := []string{"parses", "walls", "pure", "sizes", "docs", "calls", "skips", "words", "names", "links", "modules", "artefacts"}
+	tested := []string{"parses", "walls", "pure", "sizes", "docs", "calls", "ports", "skips", "words", "names", "links", "modules", "artefacts"}
 	have := map[string]bool{}
 	for _, r := range Rules() {
 		have[r.Name] = true

@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/muster-mqtt/muster/transport/internal/porttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func within(t *testing.T) context.Context {
 	t.Helper()
@@ -49,12 +51,7 @@ func erlang(t *testing.T) string {
 }
 
 // free is a port that nobody has.
-func free(t *testing.T) int {
-	t.Helper()
-	ln := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
-}
+func free(t *testing.T) int { return porttest.Port(t) }
 
 // erlangs runs the mapper of Erlang until the test, or stop, ends it.
 func erlangs(t *testing.T, port int) (stop func()) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/muster-mqtt/muster/transport"
+	"github.com/muster-mqtt/muster/transport/internal/porttest"
 	"go.uber.org/goleak"
 )
 
@@ -78,8 +79,8 @@ func TestPortInUse(t *testing.T) {
 }
 
 func TestPortIsFreeAfterClose(t *testing.T) {
-	first := mustListen(t, Options{Bind: "127.0.0.1"})
-	port := portOf(t, first.Addr())
+	port := porttest.Port(t)
+	first := mustListen(t, Options{Bind: "127.0.0.1", Ports: []int{port}})
 	l, err := first.Dial(t.Context(), first.Addr())
 	if err != nil {
 		t.Fatal(err)

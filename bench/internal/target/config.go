@@ -2,8 +2,9 @@ package target
 
 import (
 	"fmt"
-	"net"
 	"strings"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 )
 
 // nodeConfig is what the nodes of a cluster differ in.
@@ -45,17 +46,16 @@ listeners.ssl.default.ssl_options.keyfile = %q
 	return text
 }
 
-// freePorts finds ports of loopback that nobody listens on. They are only
-// likely to be free a moment later; a node that finds its port taken says so.
+// freePorts finds n ports of loopback that nobody listens on, and that no
+// connection of a load can take meanwhile.
 func freePorts(n int) ([]int, error) {
-	var ports []int
+	var out []int
 	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := ports.Port()
 		if err != nil {
 			return nil, err
 		}
-		defer ln.Close() // held until all are found, so that all differ
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
+		out = append(out, port)
 	}
-	return ports, nil
+	return out, nil
 }

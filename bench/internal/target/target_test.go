@@ -118,7 +118,7 @@ func TestStartTellsWhy(t *testing.T) {
 	}
 	for _, c := range table {
 		m := pretender(t, c.mode)
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 		_, err := m.Start(ctx)
 		cancel()
 		if err == nil || !strings.Contains(err.Error(), c.want) {

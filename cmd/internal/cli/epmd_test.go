@@ -6,28 +6,20 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 	"github.com/muster-mqtt/muster/transport/epmd"
 )
-
-// freePort is a port that nobody has.
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
-}
 
 // TestEpmd: the mapper serves until it is told to end, and lists who is
 // registered; the flags are those of Erlang's, the port that of its variable.
 func TestEpmd(t *testing.T) {
-	port := freePort(t)
+	port, err := ports.Port()
+	if err != nil {
+		t.Fatal(err)
+	}
 	environ := []string{fmt.Sprint("ERL_EPMD_PORT=", port)}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

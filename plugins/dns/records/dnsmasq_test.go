@@ -1,75 +1,14 @@
 package records
 
 import (
-	"bufio"
-	"crypto/rand"
 	"fmt"
-	"io"
-	"os/exec"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/muster-mqtt/muster/discovery"
 	"github.com/muster-mqtt/muster/discovery/discoverytest"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/dnsmasq"
 )
-
-// dnsmasq runs a name server that is not ours, with the zone x, until the test
-// ends, and returns its address.
-func dnsmasq(t *testing.T, records ...string) string {
-	t.Helper()
-	path, err := exec.LookPath("dnsmasq")
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/dnsmasq"); err != nil {
-			t.Skip("skip: dnsmasq is not installed; .ci/install does")
-		}
-	}
-	var host [3]byte
-	_, _ = rand.Read(host[:])
-	ip := fmt.Sprintf("127.%d.%d.%d", host[0], host[1], host[2]%253+1)
-	args := []string{"--no-daemon", "--conf-file=/dev/null", "--pid-file=", "--no-hosts", "--no-resolv", "--local=/x/",
-		"--port=5300", "--listen-address=" + ip, "--bind-interfaces", "--local-ttl=7"}
-	cmd := exec.Command(path, append(args, records...)...)
-	log, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	started := awaitStart(log)
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		for range started { // until its output ends
-		}
-		_ = cmd.Wait()
-	})
-	select {
-	case line, ok := <-started:
-		if !ok || !strings.Contains(line, "started") {
-			t.Fatalf("dnsmasq says %q", line)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("dnsmasq does not start")
-	}
-	return ip + ":5300"
-}
-
-// awaitStart hands on the first line and drops the others.
-func awaitStart(log io.Reader) <-chan string {
-	first := make(chan string, 1)
-	go func() {
-		defer close(first)
-		for lines := bufio.NewScanner(log); lines.Scan(); {
-			select {
-			case first <- lines.Text():
-			default:
-			}
-		}
-	}()
-	return first
-}
 
 // What we understand is DNS, and not just what our own test server speaks.
 func TestDnsmasq(t *testing.T) {
@@ -78,7 +17,9 @@ func TestDnsmasq(t *testing.T) {
 	for i := range 200 {
 		records = append(records, fmt.Sprintf("--host-record=many.x,10.1.0.%d", i+1))
 	}
-	server := dnsmasq(t, records...)
+	name := dnsmasq.New(t)
+	name.Start("x", append(records, "--local-ttl=7")...)
+	server := name.Addr()
 	c := discoverytest.Start(t, Info("1"), New)
 	for _, q := range []struct {
 		keys string

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // wait bounds everything that a test waits for.
-const wait = 15 * time.Second
+const wait = time.Minute
 
 // etcd is a real one, and a client of its own that looks behind the plugin.
 type etcd struct {
@@ -165,79 +165,40 @@ func namesOf(a discovery.Answer) []string {
 	return out
 }
 
-// events opens a watch and hands its events over one by one.
+// events are what a watch tells, with the patience of these tests.
 type events struct {
-	t    *testing.T
-	c    chan discovery.Event
-	done chan error
+	*discoverytest.Watching
+	t *testing.T
 }
 
 func watching(t *testing.T, c *discovery.Client) *events {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	w := &events{t: t, c: make(chan discovery.Event, 1000), done: make(chan error, 1)}
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		w.done <- c.Watch(ctx, "", func(ev discovery.Event) error {
-			w.c <- ev
-			return nil
-		})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-over
-	})
-	return w
+	return &events{discoverytest.Watch(t, c.Watch), t}
 }
 
-// until reads events up to the first that is wanted.
 func (w *events) until(what string, ok func(discovery.Event) bool) {
 	w.t.Helper()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		select {
-		case ev := <-w.c:
-			if ok(ev) {
-				return
-			}
-		case err := <-w.done:
-			w.t.Fatalf("the watch ends instead of telling of %s: %v", what, err)
-		case <-timer.C:
-			w.t.Fatalf("the watch does not tell of %s", what)
-		}
-	}
+	w.Until(wait, what, ok)
 }
 
 // snapshotOrEnd is for a watch whose server hangs: it is taken up elsewhere,
 // or ends and is for the host to open again, and does not stay silent.
 func (w *events) snapshotOrEnd(what string, want ...string) {
 	w.t.Helper()
-	timer := time.NewTimer(wait + pingTime + pingTimeout)
-	defer timer.Stop()
-	for {
-		select {
-		case ev := <-w.c:
-			if ev.Snapshot != nil && slices.Equal(namesOf(*ev.Snapshot), want) {
-				return
-			}
-		case err := <-w.done:
-			if class := discovery.ClassOf(err); class != discovery.BackendUnavailable && class != discovery.Timeout {
-				w.t.Errorf("the watch ends with %v", err)
-			}
-			return
-		case <-timer.C:
-			w.t.Fatalf("the watch neither ends nor tells of %s", what)
-		}
+	ended, err := w.UntilOrEnd(wait+pingTime+pingTimeout, what, showing(want))
+	if class := discovery.ClassOf(err); ended && class != discovery.BackendUnavailable && class != discovery.Timeout {
+		w.t.Errorf("the watch ends with %v", err)
 	}
 }
 
 func (w *events) snapshot(what string, want ...string) {
 	w.t.Helper()
-	w.until(what, func(ev discovery.Event) bool {
-		return ev.Snapshot != nil && slices.Equal(namesOf(*ev.Snapshot), want)
-	})
+	w.until(what, showing(want))
+}
+
+// showing knows the snapshots of these names.
+func showing(want []string) func(discovery.Event) bool {
+	return func(ev discovery.Event) bool { return ev.Snapshot != nil && slices.Equal(namesOf(*ev.Snapshot), want) }
 }
 
 func (w *events) registration(want discovery.RegistrationState) {

@@ -55,7 +55,7 @@ func TestTTL(t *testing.T) {
 func TestRestored(t *testing.T) {
 	e := start(t, etcdtest.Options{})
 	p := e.plugin(1, nil)
-	const ttl = 3 * time.Second
+	const ttl = 9 * time.Second
 	register(t, p, 1, ttl)
 	w := watching(t, p)
 	w.snapshot("the entry", "n1@127.0.0.1")
@@ -75,7 +75,7 @@ func TestRestored(t *testing.T) {
 		take()
 		began := time.Now()
 		e.awaits(key1, what+" and put back", func(v string, lease int64) bool { return strings.Contains(v, "127.0.0.1:4371") && lease != 0 })
-		if took := time.Since(began); took > ttl/3+2*time.Second {
+		if took := time.Since(began); took > ttl/3+4*time.Second {
 			t.Errorf("%s: back after %v", what, took)
 		}
 		if what != "its lease taken away" { // the entry itself stood all the time

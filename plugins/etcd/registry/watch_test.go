@@ -45,13 +45,9 @@ func TestWatchOfADeadEtcd(t *testing.T) {
 	w := watching(t, e.plugin(9, nil))
 	w.snapshot("the first snapshot")
 	e.Wire(0).Cut(true)
-	select {
-	case err := <-w.done:
-		if class := discovery.ClassOf(err); class != discovery.BackendUnavailable {
-			t.Errorf("%v: %v", class, err)
-		}
-	case <-time.After(proofEvery + callTime + wait):
-		t.Error("the watch stands although etcd is gone")
+	err := w.End(proofEvery + callTime + wait)
+	if class := discovery.ClassOf(err); class != discovery.BackendUnavailable {
+		t.Errorf("%v: %v", class, err)
 	}
 }
 

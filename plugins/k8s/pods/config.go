@@ -30,9 +30,11 @@ const (
 	defaultService = "muster"
 	defaultSuffix  = "pod.local"
 	defaultPort    = "cluster"
-	defaultToken   = "/var/run/secrets/kubernetes.io/serviceaccount/token" // a file, which every pod has
-	maxSelector    = 1024                                                  // bytes
+	maxSelector    = 1024 // bytes
 )
+
+// account is the directory of the service account's files, which every pod has.
+const account = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 const schema = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -73,10 +75,11 @@ type settings struct {
 	warnings []string
 }
 
-// read checks a whole configuration and fills in what is not said.
-func read(s discovery.Setup) (settings, error) {
+// read checks a whole configuration and fills in what is not said; what is not
+// said of the files is that they are those in the directory of an account.
+func read(s discovery.Setup, account string) (settings, error) {
 	c := settings{config: config{
-		APIServer: defaultServer, ServiceName: defaultService, AddressType: byIP, Suffix: defaultSuffix, PortName: defaultPort, TokenFile: defaultToken,
+		APIServer: defaultServer, ServiceName: defaultService, AddressType: byIP, Suffix: defaultSuffix, PortName: defaultPort, TokenFile: filepath.Join(account, "token"),
 	}}
 	if err := s.Decode(&c.config); err != nil {
 		return settings{}, err

@@ -22,7 +22,7 @@ import (
 )
 
 // wait bounds everything that a test waits for.
-const wait = 20 * time.Second
+const wait = time.Minute
 
 // kube is the one API server of all tests of this package, each of which has
 // a namespace. It is started by the first that needs it.
@@ -153,49 +153,20 @@ func discover(t *testing.T, c *discovery.Client) discovery.Answer {
 	return a
 }
 
-// events opens a watch and hands its events over one by one.
+// events are what a watch tells, with the patience of these tests.
 type events struct {
-	t    *testing.T
-	c    chan discovery.Event
-	done chan error
+	*discoverytest.Watching
+	t *testing.T
 }
 
 func watching(t *testing.T, c *discovery.Client) *events {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	w := &events{t: t, c: make(chan discovery.Event, 1000), done: make(chan error, 1)}
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		w.done <- c.Watch(ctx, "", func(ev discovery.Event) error {
-			w.c <- ev
-			return nil
-		})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-over
-	})
-	return w
+	return &events{discoverytest.Watch(t, c.Watch), t}
 }
 
-// until reads events up to the first that is wanted.
 func (w *events) until(what string, ok func(discovery.Event) bool) {
 	w.t.Helper()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		select {
-		case ev := <-w.c:
-			if ok(ev) {
-				return
-			}
-		case err := <-w.done:
-			w.t.Fatalf("the watch ends instead of telling of %s: %v", what, err)
-		case <-timer.C:
-			w.t.Fatalf("the watch does not tell of %s", what)
-		}
-	}
+	w.Until(wait, what, ok)
 }
 
 func (w *events) snapshot(what string, want ...string) {
@@ -217,18 +188,8 @@ func (w *events) snapshot(what string, want ...string) {
 // ends waits for the end of the watch and checks the class of its error.
 func (w *events) ends(want discovery.Class) {
 	w.t.Helper()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		select {
-		case <-w.c:
-		case err := <-w.done:
-			if class := discovery.ClassOf(err); class != want {
-				w.t.Errorf("the watch ends with %v, not %v: %v", class, want, err)
-			}
-			return
-		case <-timer.C:
-			w.t.Fatal("the watch does not end")
-		}
+	err := w.End(wait)
+	if class := discovery.ClassOf(err); class != want {
+		w.t.Errorf("the watch ends with %v, not %v: %v", class, want, err)
 	}
 }

@@ -29,7 +29,7 @@ func Info(version string) discovery.Info {
 // what the service account may do, and tells of each right that is missing;
 // a server that does not answer may come up later.
 func New(ctx context.Context, s discovery.Setup) (discovery.Configured, error) {
-	c, err := read(s)
+	c, err := read(s, account)
 	if err != nil {
 		return discovery.Configured{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/discovery"
+	"github.com/muster-mqtt/muster/discovery/discoverytest"
 	"github.com/muster-mqtt/muster/plugins/k8s/internal/kubetest"
 )
 
@@ -50,21 +51,12 @@ func TestWatchGoesOn(t *testing.T) {
 	s.must(err)
 	defer gate.Close()
 	s.Via(gate)
-	c, err := read(discovery.Setup{Config: s.Config(kubetest.Object{"selector": "app=muster"})})
+	c, err := read(discovery.Setup{Config: s.Config(kubetest.Object{"selector": "app=muster"})}, account)
 	s.must(err)
 	plugin := newStrategy(c, nil)
 	plugin.life = time.Second
 	defer plugin.Close()
-	w := &events{t: t, c: make(chan discovery.Event, 1000), done: make(chan error, 1)}
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		w.done <- plugin.Watch(t.Context(), "", func(ev discovery.Event) error {
-			w.c <- ev
-			return nil
-		})
-	}()
-	t.Cleanup(func() { <-over })
+	w := &events{discoverytest.Watch(t, plugin.Watch), t}
 	w.snapshot("nothing")
 	for watches := int64(1); ; {
 		s.must(s.PutPod(kubetest.Pod{Name: "a", IPs: []string{"10.0.0.1"}}))

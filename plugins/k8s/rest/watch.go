@@ -53,6 +53,9 @@ func because(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), ErrSilent) {
 		return ErrSilent
 	}
+	if err == nil {
+		err = ctx.Err() // a server that sees the caller go ends the watch in order
+	}
 	if err != nil {
 		return plain(ctx, err)
 	}

@@ -118,7 +118,7 @@ func (e *ears) await(what string, ok func(State, error) bool) State {
 	e.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	late := time.NewTimer(10 * time.Second)
+	late := time.NewTimer(time.Minute)
 	defer late.Stop()
 	for {
 		st, err := e.Look(e.t.Context())

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/muster-mqtt/muster/transport/internal/porttest"
 )
 
 // startTimeout is far more than a server takes to start.
@@ -22,11 +24,11 @@ type Server struct {
 	run  *server.Server
 }
 
-// Start starts a server; each of set changes its options. Its port is the
-// kernel's choice and stays the same over Restart.
+// Start starts a server; each of set changes its options. Its port is one that
+// no connection can have, and stays the same over Restart.
 func Start(t testing.TB, set ...func(*server.Options)) *Server {
 	t.Helper()
-	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true}
+	o := &server.Options{Host: "127.0.0.1", Port: porttest.Port(t), NoLog: true, NoSigs: true}
 	for _, f := range set {
 		f(o)
 	}
@@ -44,7 +46,7 @@ func Cluster(t testing.TB, n int) []*Server {
 	for i := range n {
 		all = append(all, Start(t, func(o *server.Options) {
 			o.ServerName = fmt.Sprint("s", i)
-			o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: server.RANDOM_PORT, PoolSize: -1}
+			o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: porttest.Port(t), PoolSize: -1}
 			for _, s := range all {
 				o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", s.opts.Cluster.Port)})
 			}
@@ -81,10 +83,6 @@ func (s *Server) Restart() {
 	run.Start()
 	if !run.ReadyForConnections(startTimeout) {
 		s.t.Fatalf("the NATS server does not start")
-	}
-	s.opts.Port = port(run.Addr())
-	if a := run.ClusterAddr(); a != nil {
-		s.opts.Cluster.Port = a.Port
 	}
 }
 

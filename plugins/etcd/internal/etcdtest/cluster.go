@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 	"github.com/muster-mqtt/muster/discovery/discoverytest/wire"
 )
 
@@ -45,23 +45,36 @@ const ready = 20 * time.Second
 func Start(o Options) (*Cluster, error) {
 	o.Members = max(o.Members, 1)
 	c := &Cluster{o: o}
-	for i := range o.Members {
-		w, err := wire.New()
-		if err != nil {
-			c.Close()
-			return nil, err
-		}
-		m := &member{name: fmt.Sprint("m", i), peer: "http://127.0.0.1:0", wire: w}
-		if o.Members > 1 {
-			m.peer = "http://" + freePort()
-		}
-		c.members = append(c.members, m)
+	err := c.plan()
+	if err == nil {
+		err = c.startAll()
 	}
-	if err := c.startAll(); err != nil {
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// plan gives each member a wire and, where there are several, a port for the
+// others, which it keeps: etcd does not tell the one that it would take.
+func (c *Cluster) plan() error {
+	for i := range c.o.Members {
+		w, err := wire.New()
+		if err != nil {
+			return err
+		}
+		m := &member{name: fmt.Sprint("m", i), peer: "http://127.0.0.1:0", wire: w}
+		c.members = append(c.members, m)
+		if c.o.Members > 1 {
+			port, err := ports.Port()
+			if err != nil {
+				return err
+			}
+			m.peer = fmt.Sprintf("http://127.0.0.1:%d", port)
+		}
+	}
+	return nil
 }
 
 // startAll starts the members at once: none gets ready without the others.
@@ -75,16 +88,6 @@ func (c *Cluster) startAll() error {
 		err = errors.Join(err, <-failed)
 	}
 	return err
-}
-
-// freePort is one that nobody listens on now.
-func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "127.0.0.1:0"
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Restart starts a member that is stopped, with the data that it has.

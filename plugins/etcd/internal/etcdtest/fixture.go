@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/standing"
 )
 
 // Fixture is one protected etcd as the conformance suite wants it
@@ -20,9 +22,6 @@ type Fixture struct {
 }
 
 const prefix = "/conf/"
-
-// ErrCannot says that there is no such verb or fault.
-var ErrCannot = errors.New("the fixture cannot do that")
 
 // Do carries out a verb and returns the JSON object of its answer, or nil.
 func (f *Fixture) Do(verb string, args ...string) ([]byte, error) {
@@ -45,7 +44,7 @@ func (f *Fixture) Do(verb string, args ...string) ([]byte, error) {
 	case verb == "inspect":
 		return f.inspect()
 	}
-	return nil, fmt.Errorf("%w: %s", ErrCannot, verb)
+	return nil, fmt.Errorf("%w: %s", standing.ErrCannot, verb)
 }
 
 func (f *Fixture) up() (_ []byte, err error) {
@@ -142,7 +141,7 @@ func (f *Fixture) fault(name string, on bool) error {
 		f.etcd.Wire(0).Reset()
 		return f.etcd.Restart(0)
 	default:
-		return fmt.Errorf("%w: fault %s", ErrCannot, name)
+		return fmt.Errorf("%w: fault %s", standing.ErrCannot, name)
 	}
 	return nil
 }

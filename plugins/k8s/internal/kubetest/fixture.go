@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/standing"
 )
 
 // Fixture is one namespace as the conformance suite wants it
@@ -20,9 +22,6 @@ type Fixture struct {
 	space *Space
 	gate  *Gate
 }
-
-// ErrCannot says that there is no such verb or fault.
-var ErrCannot = errors.New("the fixture cannot do that")
 
 // Do carries out a verb and returns the JSON object of its answer, or nil.
 func (f *Fixture) Do(verb string, args ...string) ([]byte, error) {
@@ -47,7 +46,7 @@ func (f *Fixture) Do(verb string, args ...string) ([]byte, error) {
 		}
 		return json.Marshal(Object{"entries": []string{}, "claims": names, "expired": f.gate.Spoilt()})
 	}
-	return nil, fmt.Errorf("%w: %s", ErrCannot, verb)
+	return nil, fmt.Errorf("%w: %s", standing.ErrCannot, verb)
 }
 
 func (f *Fixture) up() (_ []byte, err error) {
@@ -151,7 +150,7 @@ func (f *Fixture) fault(name string, on bool) error {
 		if verb, resource, ok := strings.Cut(strings.TrimPrefix(name, "no-"), "-"); ok && strings.HasPrefix(name, "no-") {
 			return f.lack(verb, resource, on)
 		}
-		return fmt.Errorf("%w: fault %s", ErrCannot, name)
+		return fmt.Errorf("%w: fault %s", standing.ErrCannot, name)
 	}
 	return nil
 }
@@ -173,7 +172,7 @@ func (f *Fixture) lack(verb, resource string, on bool) error {
 func (f *Fixture) stop(on bool) error {
 	switch {
 	case !f.own:
-		return fmt.Errorf("%w: the API server is shared", ErrCannot)
+		return fmt.Errorf("%w: the API server is shared", standing.ErrCannot)
 	case !on:
 		return f.Server.StartAPI()
 	}

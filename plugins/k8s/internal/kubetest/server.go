@@ -15,6 +15,8 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 )
 
 // patience bounds the start of a process, and everything that a test waits for.
@@ -102,10 +104,11 @@ func (s *Server) StartAPI() error {
 	if err != nil {
 		return err
 	}
-	port, err := freePort()
+	number, err := ports.Port()
 	if err != nil {
 		return err
 	}
+	port := strconv.Itoa(number)
 	in := func(name string) string { return filepath.Join(s.dir, name) }
 	s.addr = net.JoinHostPort("127.0.0.1", port)
 	s.api, err = startChild(in("api.log"), bin,
@@ -181,16 +184,6 @@ func (s *Server) Close() {
 		s.etcd.Close()
 		s.etcd = nil
 	}
-}
-
-// freePort is one that nobody listens on now.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
 
 // until looks at other processes, which have no event to wait for.
