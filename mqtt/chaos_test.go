@@ -1,8 +1,10 @@
 package mqtt
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"testing"
 
@@ -17,6 +19,8 @@ func TestChaos(t *testing.T) {
 	f := onTCP(t, Limits{MaxInflight: 4, OutBuffer: 4000, MaxQueue: 50})
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
+	quiet := f.dial
+	vacate := f.crowded()
 	var actors sync.WaitGroup
 	for i := range 8 {
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
@@ -27,6 +31,8 @@ func TestChaos(t *testing.T) {
 		})
 	}
 	actors.Wait()
+	f.dial = quiet
+	vacate()
 	for _, id := range ids {
 		f.connect(id, true, false).send(empty(packet.TypeDisconnect))
 	}
@@ -37,6 +43,26 @@ func TestChaos(t *testing.T) {
 		t.Errorf("%d subscriptions and %d places are left", n, len(f.broker.places))
 	}
 	f.wantCount("mqtt_panics_total", "", 0)
+}
+
+// crowded has what comes next dial a listener of its own. When vacate returns,
+// that is closed and nothing is left of its connections: a visitor is gone
+// sooner than the Broker knows of him.
+func (f *fixture) crowded() (vacate func()) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- f.broker.Serve(ctx, ln, ListenerOptions{ID: "tcp.crowded"}) }()
+	f.dial = func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) }
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			f.Error(err)
+		}
+	}
 }
 
 var ids = []string{"a", "b", "c"}

@@ -26,7 +26,7 @@ func (f *fixture) foreign(id string, clean bool) paho.Client {
 
 func done(t testing.TB, token paho.Token) {
 	t.Helper()
-	if !token.WaitTimeout(10 * time.Second) {
+	if !token.WaitTimeout(time.Minute) {
 		t.Fatal("timeout")
 	}
 	if err := token.Error(); err != nil {
@@ -67,7 +67,7 @@ func receive(t *testing.T, from chan string) string {
 	select {
 	case s := <-from:
 		return s
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("timeout")
 		return ""
 	}
@@ -110,7 +110,7 @@ func TestMosquitto(t *testing.T) {
 	}
 	f := onTCP(t, Limits{})
 	host, port, _ := net.SplitHostPort(f.ln.Addr().String())
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out bytes.Buffer
 	sub := exec.CommandContext(ctx, "mosquitto_sub", "-V", "mqttv311", "-h", host, "-p", port, "-t", "m/#", "-q", "1", "-C", "50")
@@ -145,7 +145,7 @@ func TestMosquittoVersions(t *testing.T) {
 	f := onTCP(t, Limits{})
 	host, port, _ := net.SplitHostPort(f.ln.Addr().String())
 	for _, version := range []string{"mqttv31"} {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		msg, err := exec.CommandContext(ctx, path, "-V", version, "-h", host, "-p", port, "-t", "m", "-m", "x").CombinedOutput()
 		cancel()
 		if err == nil || !strings.Contains(strings.ToLower(string(msg)), "version") {

@@ -52,7 +52,7 @@ func TestMosquittoClients(t *testing.T) {
 		if err := sub.Start(); err != nil {
 			t.Fatal(err)
 		}
-		until(t, 10*time.Second, "the route of mosquitto_sub", func() bool { return strings.Contains(nodes[2].muster("routes", topic), "m/#") })
+		until(t, patience, "the route of mosquitto_sub", func() bool { return strings.Contains(nodes[2].muster("routes", topic), "m/#") })
 		pub := exec.Command("mosquitto_pub", "-p", fmt.Sprint(nodes[2].mqtt), "-t", topic, "-q", fmt.Sprint(qos), "-m", "from mosquitto")
 		if text, err := pub.CombinedOutput(); err != nil {
 			t.Fatalf("mosquitto_pub: %v: %s", err, text)
@@ -161,7 +161,7 @@ func TestSameClientIDOnAnotherNode(t *testing.T) {
 	nodes[1].connect("the same")
 	select {
 	case <-first.lost:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("the first connection is still open")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // The operator's commands, against real processes.
@@ -25,13 +24,13 @@ func TestDiscoveryCommands(t *testing.T) {
 	}
 	pid := n.plugin().PID
 	n.muster("discovery", "disable", "static")
-	until(t, 10*time.Second, "the end of the plugin", func() bool { return n.plugin().State == "disabled" && !runs(pid) })
+	until(t, patience, "the end of the plugin", func() bool { return n.plugin().State == "disabled" && !runs(pid) })
 	if _, errs, status := n.try("discovery", "test", "static"); status != 1 || !strings.Contains(errs, "disabled") {
 		t.Errorf("test of a disabled strategy: %d, %q", status, errs)
 	}
 	one(t, nodes, nil) // no plugin's end removes a member
 	n.muster("discovery", "enable", "static")
-	until(t, 5*time.Second, "the plugin", func() bool { return n.plugin().State == "ready" })
+	until(t, patience, "the plugin", func() bool { return n.plugin().State == "ready" })
 	for _, args := range [][]string{{"discovery", "test", "nope"}, {"discovery", "unclaim"}} {
 		if _, errs, status := n.try(args...); status != 1 || errs == "" {
 			t.Errorf("%v: %d, %q", args, status, errs)
@@ -43,16 +42,16 @@ func TestDiscoveryCommands(t *testing.T) {
 // found out by it, which would take its host some seconds.
 func TestDiscoveryStatusIsOfNow(t *testing.T) {
 	n := cluster(t, 1, "")[0]
-	until(t, 10*time.Second, "the plugin", func() bool { return n.plugin().State == "ready" })
+	until(t, patience, "the plugin", func() bool { return n.plugin().State == "ready" })
 	pid := n.plugin().PID
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 5*time.Second, "the halt", func() bool { return strings.Contains(proc(t, pid, "stat"), ") T ") })
+	until(t, patience, "the halt", func() bool { return strings.Contains(proc(t, pid, "stat"), ") T ") })
 	if out := n.muster("discovery", "status"); !strings.Contains(out, "hangs") {
 		t.Errorf("status:\n%s", out)
 	}
-	until(t, 5*time.Second, "another plugin", func() bool { p := n.plugin(); return p.State == "ready" && p.PID != pid })
+	until(t, patience, "another plugin", func() bool { p := n.plugin(); return p.State == "ready" && p.PID != pid })
 	if out := n.muster("discovery", "status"); !strings.Contains(out, "ready") {
 		t.Errorf("status:\n%s", out)
 	}
@@ -64,7 +63,7 @@ func TestNoSecretLeavesTheNode(t *testing.T) {
 	n.env = []string{"MUSTER_NODE__COOKIE=the-cookie-of-the-end-to-end-tests", "SOME_SECRET=s3cret-environment"}
 	n.start()
 	n.waitReady()
-	until(t, 10*time.Second, "the plugin", func() bool { return n.plugin().State == "ready" })
+	until(t, patience, "the plugin", func() bool { return n.plugin().State == "ready" })
 	pid := n.plugin().PID
 	seen := map[string]string{}
 	for _, file := range []string{"environ", "cmdline"} {
@@ -77,7 +76,7 @@ func TestNoSecretLeavesTheNode(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil { // a Go program prints all its stacks
 		t.Fatal(err)
 	}
-	until(t, 10*time.Second, "a new plugin", func() bool { p := n.plugin(); return p.State == "ready" && p.PID != pid })
+	until(t, patience, "a new plugin", func() bool { p := n.plugin(); return p.State == "ready" && p.PID != pid })
 	seen["the log"] = n.output()
 	if !strings.Contains(seen["the log"], "goroutine") {
 		t.Error("the crash is not in the log")

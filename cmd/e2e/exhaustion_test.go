@@ -12,7 +12,7 @@ import (
 // left out.
 func crowd(t *testing.T, port, size int) (open []net.Conn) {
 	t.Helper()
-	dialer := net.Dialer{Timeout: 2 * time.Second, LocalAddr: &net.TCPAddr{IP: mallory}}
+	dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: mallory}}
 	for range size {
 		if c, err := dialer.Dial("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
 			_ = c.(*net.TCPConn).SetLinger(0)
@@ -38,17 +38,17 @@ func TestFullListener(t *testing.T) {
 	n.waitReady()
 	c := n.connect("inside").sub("x")
 	open := crowd(t, n.mqtt, more)
-	until(t, 10*time.Second, "the rest is refused", func() bool {
+	until(t, patience, "the rest is refused", func() bool {
 		return n.count(`mqtt_connections_refused_total{reason="max_connections"}`) == more-most+1
 	})
-	_ = open[more-1].SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = open[more-1].SetReadDeadline(time.Now().Add(patience))
 	if _, err := open[more-1].Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the last one reads %v, want the end", err)
 	}
 	c.pub("x", "1", 1)
 	c.next("x=1")
 	disperse(open)
-	until(t, 10*time.Second, "room again", func() bool { return n.count(`mqtt_connections_closed_total{reason="connection_lost"}`) >= most-1 })
+	until(t, patience, "room again", func() bool { return n.count(`mqtt_connections_closed_total{reason="connection_lost"}`) >= most-1 })
 	n.connect("inside again")
 	if lines := n.logged("listener is full"); len(lines) == 0 || len(lines) > 3 {
 		t.Errorf("%d lines in the log:\n%s", len(lines), n.output())
@@ -82,7 +82,7 @@ func TestSilentConnections(t *testing.T) {
 		t.Errorf("%d descriptors, %d before", now, before)
 	}
 	disperse(all)
-	until(t, 15*time.Second, "the descriptors are closed", func() bool { return nodes[0].descriptors() <= before+20 })
+	until(t, patience, "the descriptors are closed", func() bool { return nodes[0].descriptors() <= before+20 })
 	if n := nodes[0].count("cluster_connections_refused_total") + nodes[0].count("hellos_refused_total"); n < 100 {
 		t.Errorf("%v were counted", n)
 	}
@@ -104,14 +104,14 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 	defer full.Close()
 	open := crowd(t, nodes[0].mqtt, 150)
-	until(t, 10*time.Second, "the node is full", func() bool { return nodes[0].descriptors() >= 96 })
+	until(t, patience, "the node is full", func() bool { return nodes[0].descriptors() >= 96 })
 	pid := nodes[0].cmd.Process.Pid
 	for i := range 20 {
 		pub.pub("x", fmt.Sprint(i), 1)
 		sub.next(fmt.Sprint("x=", i))
 	}
 	disperse(open)
-	until(t, 15*time.Second, "the node has room again", func() bool { return nodes[0].descriptors() < 60 })
+	until(t, patience, "the node has room again", func() bool { return nodes[0].descriptors() < 60 })
 	nodes[0].connect("in after").sub("y")
 	pub.pub("y", "1", 1)
 	one(t, nodes, nil)

@@ -123,7 +123,7 @@ func (n *node) waitReady() string {
 			n.t.Fatalf("%s ended before it was ready:\n%s", n.name, n.output())
 		}
 		return line
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		n.t.Fatalf("%s is not ready:\n%s", n.name, n.output())
 		return ""
 	}
@@ -131,7 +131,7 @@ func (n *node) waitReady() string {
 
 // stop ends the process in order, and by force if it takes too long.
 func (n *node) stop() {
-	force := time.AfterFunc(20*time.Second, func() {
+	force := time.AfterFunc(patience, func() {
 		n.t.Errorf("%s did not stop", n.name)
 		_ = n.cmd.Process.Kill()
 	})
@@ -230,7 +230,7 @@ func one(t *testing.T, running, stopped []*node) {
 	t.Helper()
 	want := statusLine(running, stopped)
 	for _, n := range running {
-		until(t, 10*time.Second, n.name+": "+want, func() bool { return n.status() == want })
+		until(t, patience, n.name+": "+want, func() bool { return n.status() == want })
 	}
 }
 
@@ -246,7 +246,7 @@ func (n *node) connect(id string) *client {
 	n.t.Helper()
 	c := &client{t: n.t, got: make(chan string, 1<<16), lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", n.mqtt)).SetClientID(id).
-		SetAutoReconnect(false).SetOrderMatters(true).SetConnectTimeout(5 * time.Second)
+		SetAutoReconnect(false).SetOrderMatters(true).SetConnectTimeout(patience)
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.got <- m.Topic() + "=" + string(m.Payload()) })
 	o.SetConnectionLostHandler(func(_ mqtt.Client, err error) { c.lost <- err })
 	c.Client = mqtt.NewClient(o)
@@ -257,7 +257,7 @@ func (n *node) connect(id string) *client {
 
 func (c *client) done(t mqtt.Token) {
 	c.t.Helper()
-	if !t.WaitTimeout(15 * time.Second) {
+	if !t.WaitTimeout(patience) {
 		c.t.Fatal("the client was not answered")
 	}
 	if err := t.Error(); err != nil {
@@ -290,7 +290,7 @@ func (c *client) next(want ...string) {
 			if got != w {
 				c.t.Fatalf("got %s, want %s", got, w)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			c.t.Fatalf("%s did not come", w)
 		}
 	}

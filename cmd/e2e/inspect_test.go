@@ -28,7 +28,7 @@ type result struct {
 // what is given, PATH and HOME.
 func command(t *testing.T, environ []string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second) // also in a Cleanup
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // also in a Cleanup
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "muster"), args...)
 	cmd.Dir = t.TempDir()
@@ -74,7 +74,7 @@ func (n *node) get(path string) string {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(n.dir, "muster.sock"))
 	}}
 	defer tr.CloseIdleConnections()
-	res, err := (&http.Client{Transport: tr, Timeout: 10 * time.Second}).Get("http://localhost" + path)
+	res, err := (&http.Client{Transport: tr, Timeout: patience}).Get("http://localhost" + path)
 	if err != nil {
 		n.t.Fatalf("%s: %v", n.name, err)
 	}
@@ -124,7 +124,7 @@ func (n *node) plugin() plugin {
 func (n *node) readyPlugin(old int) plugin {
 	n.t.Helper()
 	var p plugin
-	until(n.t, 10*time.Second, "a plugin at work", func() bool {
+	until(n.t, patience, "a plugin at work", func() bool {
 		p = n.plugin()
 		return p.State == "ready" && p.PID != old
 	})

@@ -72,7 +72,7 @@ func TestSignals(t *testing.T) {
 		}
 		select {
 		case <-c.lost:
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Errorf("%s: the client was not told", sig)
 		}
 		last.start()
@@ -154,7 +154,7 @@ func TestKilledNodeLeavesNoPlugin(t *testing.T) {
 func TestKilledPlugin(t *testing.T) {
 	nodes := cluster(t, 3, "")
 	before := ""
-	until(t, 5*time.Second, "the records of all members", func() bool {
+	until(t, patience, "the records of all members", func() bool {
 		before = nodes[1].get("/v1/members")
 		return strings.Count(before, `"joined"`) == len(nodes)
 	})

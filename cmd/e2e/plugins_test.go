@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A plugin that is of no use: the node is up, serves its clients, says once
@@ -48,7 +47,7 @@ func uselessPlugin(n *node, file string, words []string) {
 	n.t.Helper()
 	begin := n.descriptors()
 	var p plugin
-	until(n.t, 20*time.Second, "a third try", func() bool {
+	until(n.t, patience, "a third try", func() bool {
 		p = n.plugin()
 		return p.Restarts >= 2
 	})
@@ -87,7 +86,7 @@ func TestRefusedPluginConfiguration(t *testing.T) {
 		plugins.foreign.path = "%s/plugins/muster-discovery-static" }`, bin))[0]
 	n.start()
 	n.waitReady()
-	until(t, 10*time.Second, "the refusal", func() bool { return n.plugin().State == "refused" })
+	until(t, patience, "the refusal", func() bool { return n.plugin().State == "refused" })
 	p := n.plugin()
 	if p.Restarts != 0 || p.PID != 0 || !strings.Contains(p.LastError, "seeds[1]") || !strings.Contains(p.LastError, "b@@h") {
 		t.Errorf("the plugin is %+v", p)
@@ -111,7 +110,7 @@ func TestSeedThatDoesNotResolve(t *testing.T) {
 	one(t, nodes, nil)
 	for _, n := range nodes {
 		// The cluster may be there before the lookup has failed.
-		until(t, 10*time.Second, "the warning", func() bool { return len(n.logged("level=WARN", "nowhere.invalid")) > 0 })
+		until(t, patience, "the warning", func() bool { return len(n.logged("level=WARN", "nowhere.invalid")) > 0 })
 		if lines := n.logged("level=WARN", "nowhere.invalid"); len(lines) != 1 {
 			t.Errorf("%s: %d lines:\n%s", n.name, len(lines), n.output())
 		}
@@ -120,7 +119,7 @@ func TestSeedThatDoesNotResolve(t *testing.T) {
 	alone.start()
 	alone.waitReady()
 	one(t, []*node{alone}, nil)
-	until(t, 10*time.Second, "the reason in muster plugins", func() bool {
+	until(t, patience, "the reason in muster plugins", func() bool {
 		return strings.Contains(alone.muster("plugins"), `"nowhere.invalid:4370" does not resolve`)
 	})
 	if lines := alone.logged("level=WARN", "nowhere.invalid", "does not resolve"); len(lines) != 1 {

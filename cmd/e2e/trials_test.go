@@ -1,14 +1,19 @@
 package e2e
 
 import (
-	"os"
 	"testing"
+	"time"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
+
+// patience bounds what is promised to come, and not how soon.
+const patience = time.Minute
 
 // trials is how often a trial is repeated: few times in `make test`, the count
 // of the promise in `make prove`, which sets MUSTER_PROVE.
 func trials(few, many int) int {
-	if os.Getenv("MUSTER_PROVE") != "" {
+	if kit.Proving() {
 		return many
 	}
 	if testing.Short() {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
@@ -24,7 +23,7 @@ func TestWrongCookie(t *testing.T) {
 	}
 	for i, n := range nodes {
 		n.waitReady()
-		until(t, 20*time.Second, "several refusals", func() bool { return n.count("hellos_refused_total") >= 4 })
+		until(t, patience, "several refusals", func() bool { return n.count("hellos_refused_total") >= 4 })
 		other := nodes[1-i]
 		if dialled := n.logged("level=WARN", "another cookie", "node.cookie", "127.0.0.1:"+fmt.Sprint(other.port)); len(dialled) != 1 {
 			t.Errorf("%s, which dials, has logged %d lines:\n%s", n.name, len(dialled), n.output())
@@ -107,7 +106,7 @@ func TestWrongCookieWithoutAPort(t *testing.T) {
 		n.start()
 		n.waitReady()
 	}
-	until(t, 10*time.Second, "several refusals", func() bool { return nodes[0].count("hellos_refused_total") >= 4 })
+	until(t, patience, "several refusals", func() bool { return nodes[0].count("hellos_refused_total") >= 4 })
 	if lines := nodes[1].logged("level=WARN", "another cookie", "node.cookie", fmt.Sprint("127.0.0.1:", nodes[0].port)); len(lines) != 1 {
 		t.Errorf("%d lines:\n%s", len(lines), nodes[1].output())
 	}

@@ -216,12 +216,12 @@ func TestCloseWrite(t *testing.T) {
 		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		_ = client.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = client.SetDeadline(time.Now().Add(time.Minute))
 		if got, err := io.ReadAll(client); err != nil || !strings.Contains(string(got), "last") {
 			t.Errorf("%s: %q %v", name, got, err)
 		}
 		_, _ = client.Write(binaryFrame("late"))
-		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		if n, err := c.Read(make([]byte, 100)); n == 0 || err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -145,7 +145,7 @@ func echo(t testing.TB, o Options) (addr string, seen chan net.Conn) {
 
 // echoes reports whether text comes back.
 func echoes(c net.Conn, text string) bool {
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c, text); err != nil {
 		return false
 	}

@@ -41,7 +41,7 @@ func TestForeignClient(t *testing.T) {
 	if (<-seen).(interface{ CertName() string }).CertName() != "" {
 		t.Error("a name without a certificate")
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	nc := websocket.NetConn(ctx, c, websocket.MessageBinary)
 	for _, size := range []int{1, 125, 126, 4090, 5000, 70000, 300000} {
@@ -159,7 +159,7 @@ func ask(t *testing.T, addr, request string) (int, http.Header) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestPipelined(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprintf(c, "GET /mqtt HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n%s", binaryFrame("early"))
 	in := bufio.NewReader(c)

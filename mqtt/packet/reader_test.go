@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"runtime"
 	"testing"
 	"testing/iotest"
@@ -99,13 +100,18 @@ func TestReaderPromise(t *testing.T) {
 	}
 }
 
-// allocatedBy is the number of bytes that a call allocates.
+// allocatedBy is the number of bytes that a call allocates: the least of some
+// calls, as what the runtime does meanwhile is counted too.
 func allocatedBy(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
+	least := uint64(math.MaxUint64)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
 }
 
 // TestReaderNoProgress ends with a source that neither reads nor fails.

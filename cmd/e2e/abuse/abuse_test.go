@@ -16,9 +16,9 @@ import (
 
 // The times of the promise: a plugin is back within soon of the moment from
 // which it can run, and after a storm of deaths within rest of its end.
-const (
+var (
 	soon = 5 * time.Second
-	rest = 60 * time.Second
+	rest = time.Minute
 )
 
 // trials are what is done to the plugins of the victims, one after the other.
@@ -87,7 +87,7 @@ func newAbuse(t *testing.T, p plugin) *abuse {
 		t.Fatal(err)
 	}
 	a.whole()
-	a.back(a.nodes, a.struck, 20*time.Second)
+	a.back(a.nodes, a.struck, time.Minute)
 	a.load = newLoad(t, a.nodes)
 	for _, n := range a.nodes {
 		descriptors, files := n.holdings()
@@ -115,7 +115,7 @@ func (a *abuse) whole() {
 	}
 	want := "Cluster status: [{running_nodes,[" + strings.Join(names, ",") + "]}]"
 	for _, n := range a.nodes {
-		until(a.t, time.Now(), 15*time.Second, func() string {
+		until(a.t, time.Now(), time.Minute, func() string {
 			if got := n.muster("cluster", "status"); got != want {
 				return a.what + ": " + n.name + " says " + got
 			}
@@ -178,7 +178,7 @@ func (a *abuse) killed(victims []*node) {
 func (a *abuse) stopped(victims []*node) {
 	a.remember(victims)
 	a.struck = time.Now()
-	during(lasting(10*time.Second, time.Minute), 20*time.Millisecond, func() {
+	during(lasting(15*time.Second, time.Minute), 20*time.Millisecond, func() {
 		for _, n := range victims {
 			n.signal(syscall.SIGSTOP)
 		}
@@ -210,7 +210,7 @@ func (a *abuse) starved(victims []*node) {
 	if proving() {
 		vain = 3
 	}
-	until(a.t, time.Now(), 30*time.Second, func() string {
+	until(a.t, time.Now(), time.Minute, func() string {
 		for _, n := range victims {
 			if p := n.plugin(); p.State == "ready" || p.Restarts <= restarts[n]+vain || p.LastError == "" {
 				return fmt.Sprintf("%s: %s: starts in vain: the plugin is %+v", a.what, n.name, p)
@@ -250,7 +250,7 @@ func (a *abuse) end() {
 	a.what = "end"
 	a.load.settle()
 	a.whole()
-	until(a.t, time.Now(), 15*time.Second, a.leaks)
+	until(a.t, time.Now(), time.Minute, a.leaks)
 	for _, n := range a.nodes {
 		for line := range strings.Lines(n.Log()) {
 			if strings.Contains(line, "member changed") && (strings.Contains(line, "to=failed") || strings.Contains(line, "to=left")) {

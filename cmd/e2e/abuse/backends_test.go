@@ -1,17 +1,15 @@
 package abuse
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/dnsmasq"
 )
 
 // plugin is a strategy under trial, with what it finds the nodes by.
@@ -20,7 +18,7 @@ type plugin struct {
 	// backend brings up what the strategy asks, until the end of the test,
 	// and returns its configuration, an object; nil: there is none.
 	backend func(t *testing.T, p plugin, nodes []*node) (config string)
-	fixture string // directory of the program that ofFixture runs, below the root
+	fixture string // the program that ofFixture runs, as kit.Build names it
 	seed    bool   // the nodes do not enter themselves: the fixture does
 	extra   string // more of the configuration, an object
 	needs   string // pattern of a file without which the strategy is skipped; "": nothing
@@ -30,9 +28,9 @@ type plugin struct {
 var plugins = []plugin{
 	{strategy: "static", backend: seeds},
 	{strategy: "dns", backend: records},
-	{strategy: "etcd", backend: ofFixture, fixture: "plugins/etcd/fixture", extra: "{ node_ttl = 5s }"},
+	{strategy: "etcd", backend: ofFixture, fixture: "etcd/fixture", extra: "{ node_ttl = 5s }"},
 	{strategy: "mcast", backend: group},
-	{strategy: "k8s", backend: ofFixture, fixture: "plugins/k8s/fixture", seed: true,
+	{strategy: "k8s", backend: ofFixture, fixture: "k8s/fixture", seed: true,
 		needs: "../../../build/cache/kube-apiserver-*[0-9]"}, // make kube-apiserver
 }
 
@@ -47,51 +45,22 @@ func seeds(_ *testing.T, _ plugin, nodes []*node) string {
 	return "{ seeds = [" + strings.Join(list, ", ") + "] }"
 }
 
-// group is a multicast group of loopback, which nobody else has.
+// group is a multicast group of loopback, which nobody else has, on a port below
+// those of discovery/discoverytest/ports, which are held.
 func group(_ *testing.T, _ plugin, nodes []*node) string {
-	return fmt.Sprintf("{ addr = 239.192.%d.%d, ports = [%d], iface = lo }", nodes[0].port>>8, nodes[0].port&0xff, nodes[0].port)
+	port := nodes[0].port
+	return fmt.Sprintf("{ addr = 239.192.%d.%d, ports = [%d], iface = lo }", port>>8, port&0xff, 6_000+port%4_000)
 }
 
 // records are those of a dnsmasq on an address of loopback of its own.
 func records(t *testing.T, _ plugin, nodes []*node) string {
-	path, err := exec.LookPath("dnsmasq")
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/dnsmasq"); err != nil {
-			t.Skip("skip: dnsmasq is not installed; .ci/install does")
-		}
-	}
-	var b [3]byte
-	_, _ = rand.Read(b[:])
-	host := fmt.Sprintf("127.%d.%d.%d", b[0], b[1], b[2]%253+1)
-	args := []string{"--no-daemon", "--conf-file=/dev/null", "--pid-file=", "--no-hosts", "--no-resolv", "--local=/test/",
-		"--port=5300", "--listen-address=" + host, "--bind-interfaces", "--local-ttl=1", "--host-record=nodes.test,127.0.0.1"}
+	list := []string{"--local-ttl=1", "--host-record=nodes.test,127.0.0.1"}
 	for _, n := range nodes {
-		args = append(args, fmt.Sprintf("--srv-host=_muster._tcp.test,nodes.test,%d", n.port))
+		list = append(list, fmt.Sprintf("--srv-host=_muster._tcp.test,nodes.test,%d", n.port))
 	}
-	server := exec.Command(path, args...)
-	log, err := server.StderrPipe()
-	if err == nil {
-		err = server.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(log)
-	first, _ := lines.ReadString('\n')
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		_, _ = io.Copy(io.Discard, lines)
-	}()
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		<-read
-		_ = server.Wait()
-	})
-	if !strings.Contains(first, "started") {
-		t.Fatalf("dnsmasq says %q", first)
-	}
-	return fmt.Sprintf(`{ name = _muster._tcp.test, record_type = srv, server = "%s:5300" }`, host)
+	server := dnsmasq.New(t)
+	server.Start("test", list...)
+	return fmt.Sprintf(`{ name = _muster._tcp.test, record_type = srv, server = %q }`, server.Addr())
 }
 
 // ofFixture is the backend that a fixture of the conformance suite brings up,
@@ -100,7 +69,7 @@ func ofFixture(t *testing.T, p plugin, nodes []*node) string {
 	dir := t.TempDir()
 	do := func(verb ...string) string {
 		var stdout, stderr bytes.Buffer
-		cmd := exec.Command(filepath.Join(bin, "fixture-"+p.strategy), verb...)
+		cmd := exec.Command(bin.Path(p.fixture), verb...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
 		cmd.Env = append(os.Environ(), "FIXTURE_DIR="+dir, "FIXTURE_CLUSTER="+clusterName)
 		if err := cmd.Run(); err != nil {

@@ -49,7 +49,7 @@ func newLoad(t *testing.T, nodes []*node) *load {
 func (l *load) connect(n *node, id string, on mqtt.MessageHandler) mqtt.Client {
 	l.t.Helper()
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + n.MQTT).SetClientID(id).
-		SetAutoReconnect(false).SetOrderMatters(true).SetConnectTimeout(5 * time.Second).SetDefaultPublishHandler(on)
+		SetAutoReconnect(false).SetOrderMatters(true).SetConnectTimeout(time.Minute).SetDefaultPublishHandler(on)
 	o.SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fault("%s lost its connection: %v", id, err) })
 	c := mqtt.NewClient(o)
 	l.clients = append(l.clients, c)
@@ -59,7 +59,7 @@ func (l *load) connect(n *node, id string, on mqtt.MessageHandler) mqtt.Client {
 
 func (l *load) await(t mqtt.Token) {
 	l.t.Helper()
-	if !t.WaitTimeout(15*time.Second) || t.Error() != nil {
+	if !t.WaitTimeout(time.Minute) || t.Error() != nil {
 		l.t.Fatalf("a client is not served: %v", t.Error())
 	}
 }
@@ -84,7 +84,7 @@ func (l *load) publishes(i int, c mqtt.Client) {
 		}
 		began := time.Now()
 		t := c.Publish(fmt.Sprint("abuse/", i), 1, false, strconv.Itoa(n))
-		if !t.WaitTimeout(15*time.Second) || t.Error() != nil {
+		if !t.WaitTimeout(time.Minute) || t.Error() != nil {
 			l.fault("message %d of publisher %d was not acknowledged: %v", n, i, t.Error())
 			return
 		}
@@ -115,7 +115,7 @@ func (l *load) take(sub int, m mqtt.Message) {
 func (l *load) settle() {
 	l.t.Helper()
 	l.quiet()
-	until(l.t, time.Now(), 15*time.Second, func() string {
+	until(l.t, time.Now(), time.Minute, func() string {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for sub := range l.got {

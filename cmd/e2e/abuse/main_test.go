@@ -4,15 +4,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 // bin is where TestMain has built the programs.
-var bin string
+var bin kit.Programs
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -23,25 +23,19 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	bin = dir
-	programs := map[string]string{"muster": "cmd/muster"}
+	var names []string
 	for _, p := range plugins {
-		programs["plugins/"+program(p.strategy)] = "plugins/" + p.strategy
+		names = append(names, p.strategy)
 		if p.fixture != "" {
-			programs["fixture-"+p.strategy] = p.fixture
-		}
-	}
-	for out, pkg := range programs {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, out), ".")
-		build.Dir = filepath.Join("../../..", pkg)
-		if text, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", pkg, err, text)
-			return 1
+			names = append(names, p.fixture)
 		}
 	}
 	// The plugins are tried side by side, whatever the number of cores: they
 	// wait most of the time.
-	if err := flag.Set("test.parallel", "16"); err != nil {
+	if bin, err = kit.Build(dir, names...); err == nil {
+		err = flag.Set("test.parallel", "16")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

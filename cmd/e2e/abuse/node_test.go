@@ -49,12 +49,12 @@ func newNodes(t *testing.T, count int, strategy string) (nodes []*node) {
 // start starts the node and returns when it serves; it ends with the test.
 func (n *node) start(config, extra string) error {
 	wrapper := filepath.Join(filepath.Dir(n.dir), "wrapped-"+filepath.Base(n.dir)+"-"+program(n.strategy))
-	text := fmt.Sprintf("#!/bin/sh\n[ -e %s ] && ulimit -v 20000\nexec %s/plugins/%s \"$@\"\n", n.limit, bin, program(n.strategy))
+	text := fmt.Sprintf("#!/bin/sh\n[ -e %s ] && ulimit -v 20000\nexec %s \"$@\"\n", n.limit, bin.Path(n.strategy))
 	if err := os.WriteFile(wrapper, []byte(text), 0o700); err != nil {
 		return err
 	}
 	var err error
-	n.Node, err = solo.Start(filepath.Join(bin, "muster"), n.dir, fmt.Sprintf(`
+	n.Node, err = solo.Start(bin.Path("muster"), n.dir, fmt.Sprintf(`
 		node { name = "%s", port = %d, cookie = "the-cookie-of-the-abused-plugins" }
 		cluster { name = %s, discovery_strategy = %s, bootstrap_expect = 0, plugins.%[4]s.path = "%s" }
 		cluster.%[4]s = %[6]s
@@ -81,7 +81,7 @@ func (n *node) get(path string, into any) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(n.dir, "muster.sock"))
 	}}
 	defer tr.CloseIdleConnections()
-	res, err := (&http.Client{Transport: tr, Timeout: 10 * time.Second}).Get("http://localhost" + path)
+	res, err := (&http.Client{Transport: tr, Timeout: time.Minute}).Get("http://localhost" + path)
 	if err == nil {
 		defer res.Body.Close()
 		err = json.NewDecoder(res.Body).Decode(into)
@@ -147,7 +147,7 @@ func (n *node) ails(old int, since time.Time, nodes int) string {
 func (n *node) muster(args ...string) string {
 	n.t.Helper()
 	var out bytes.Buffer
-	cmd := exec.Command(filepath.Join(bin, "muster"), append(args, "--data-dir", n.dir)...)
+	cmd := exec.Command(bin.Path("muster"), append(args, "--data-dir", n.dir)...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
 		n.t.Fatalf("%s: muster %v: %v\n%s", n.name, args, err, out.String())
@@ -191,7 +191,7 @@ func everywhere(strategy string) (pids []int) {
 	all, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range all {
 		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err == nil && strings.Contains(argv(pid), filepath.Join(bin, "plugins", program(strategy))) {
+		if err == nil && strings.Contains(argv(pid), bin.Path(strategy)) {
 			pids = append(pids, pid)
 		}
 	}

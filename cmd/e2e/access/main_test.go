@@ -19,24 +19,11 @@ import (
 )
 
 // within bounds every wait for something that must come.
-const within = 15 * time.Second
+const within = time.Minute
 
 var program string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "muster-access-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		program, err = solo.Build(context.Background(), dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(solo.Main(m, &program)) }
 
 // site is a node with its files.
 type site struct {
@@ -92,15 +79,11 @@ func try(stdin string, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// until waits for a state of another process, which has no event to wait for.
+// until is a kit.Until that shows the log.
 func (s *site) until(what string, ok func() bool) {
 	s.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for begin := time.Now(); !ok(); <-tick.C {
-		if time.Since(begin) > within {
-			s.t.Fatalf("not within %s: %s\n%s", within, what, s.Log())
-		}
+	if _, came := kit.Wait(within, ok); !came {
+		s.t.Fatalf("not within %s: %s\n%s", within, what, s.Log())
 	}
 }
 

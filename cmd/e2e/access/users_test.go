@@ -1,13 +1,11 @@
 package access
 
 import (
-	"context"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
 )
 
 const (
@@ -159,18 +157,5 @@ func TestRules(t *testing.T) {
 // metrics is what the node counts.
 func (s *site) metrics() string {
 	s.t.Helper()
-	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", s.path("data/muster.sock"))
-	}}
-	defer tr.CloseIdleConnections()
-	r, err := (&http.Client{Transport: tr}).Get("http://localhost/metrics")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return string(b)
+	return kit.Metrics(s.t, s.path("data"))
 }

@@ -24,8 +24,8 @@ func TestKeepAlive(t *testing.T) {
 func silenceEnds(p *play) {
 	s := p.join("s")
 	s.on(p.topic("w"), 0)
-	x := p.join("x", keep(1), willing(will{topic: p.topic("w"), payload: "gone"}))
 	begin := time.Now()
+	x := p.join("x", keep(1), willing(will{topic: p.topic("w"), payload: "gone"}))
 	x.ends(0x8D)
 	if took := time.Since(begin); took < 1400*time.Millisecond || took > 5*time.Second {
 		p.Fatalf("closed after %s with a keep alive of 1 s", took)
@@ -35,9 +35,9 @@ func silenceEnds(p *play) {
 
 // anyPacketKeeps: PINGREQ is not the only sign of life.
 func anyPacketKeeps(p *play) {
-	x := p.join("x", keep(2))
+	x := p.join("x", keep(3))
 	for i := range 4 {
-		x.quiet(1200 * time.Millisecond)
+		x.quiet(1500 * time.Millisecond)
 		if i%2 == 0 {
 			x.say(p.topic("t"), "alive")
 		} else {

@@ -116,8 +116,8 @@ func receiveMaximumOfTheServer(p *play) {
 // for.
 func serverKeepAliveEnds(p *play) {
 	for _, seconds := range []int{600, 0} {
-		x := p.join("x", keep(seconds))
 		begin := time.Now()
+		x := p.join("x", keep(seconds))
 		x.ends(0x8D)
 		if took := time.Since(begin); took < 1400*time.Millisecond || took > 5*time.Second {
 			p.Errorf("closed after %s with a server keep alive of 1 s", took)

@@ -16,7 +16,7 @@ import (
 )
 
 // within bounds every wait for something that must come.
-const within = 10 * time.Second
+const within = 30 * time.Second
 
 var (
 	program string // what is tested

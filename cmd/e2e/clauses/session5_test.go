@@ -46,7 +46,7 @@ func expiryAbsent(p *play) {
 
 func expiryInTime(p *play) {
 	s := p.join("w")
-	x := p.join("x", expiring(1))
+	x := p.join("x", expiring(4))
 	x.on(p.topic("t"), 1)
 	x.leave()
 	if x = p.join("x", unclean, expiring(1)); !x.connack.present {
@@ -58,9 +58,9 @@ func expiryInTime(p *play) {
 }
 
 func expiryNotWhileConnected(p *play) {
-	x := p.join("x", expiring(1))
+	x := p.join("x", expiring(3))
 	x.on(p.topic("t"), 1)
-	x.quiet(3 * time.Second)
+	x.quiet(5 * time.Second)
 	x.leave()
 	p.present("x", true)
 }

@@ -24,7 +24,8 @@ func delayed(p *play, payload string, seconds uint32) option {
 	return willing(will{topic: p.topic("will"), payload: payload, qos: 1, props: prop32(willDelay, seconds)})
 }
 
-// later wants a message, and that it came no sooner than said.
+// later wants a message, and that it came no sooner than said; since is before
+// what began the wait.
 func (x *peer) later(topic, payload string, since time.Time, least, most time.Duration) {
 	x.Helper()
 	x.take(topic, payload)
@@ -36,31 +37,35 @@ func (x *peer) later(topic, payload string, since time.Time, least, most time.Du
 func willDelayed(p *play) {
 	s := p.mourner()
 	x := p.join("x", lasting, delayed(p, "late", 2))
+	begin := time.Now()
 	x.drop()
-	s.later(p.topic("will"), "late", time.Now(), 1800*time.Millisecond, 6*time.Second)
+	s.later(p.topic("will"), "late", begin, 1800*time.Millisecond, 6*time.Second)
 	s.silent(p.resume("x"))
 }
 
 func willDelaySession(p *play) {
 	s := p.mourner()
 	x := p.join("x", expiring(1), delayed(p, "with the session", 60))
+	begin := time.Now()
 	x.drop()
-	s.later(p.topic("will"), "with the session", time.Now(), 800*time.Millisecond, 5*time.Second)
+	s.later(p.topic("will"), "with the session", begin, 800*time.Millisecond, 5*time.Second)
 	y := p.join("y", delayed(p, "at once", 60))
+	begin = time.Now()
 	y.drop()
-	s.later(p.topic("will"), "at once", time.Now(), 0, 2*time.Second)
+	s.later(p.topic("will"), "at once", begin, 0, 2*time.Second)
 }
 
 // willDelayReturn: back in time, no will; and the one of the new CONNECT is
 // the only one from then on.
 func willDelayReturn(p *play) {
 	s := p.mourner()
-	x := p.join("x", lasting, delayed(p, "first", 2))
+	x := p.join("x", lasting, delayed(p, "first", 4))
 	x.drop()
 	x = p.resume("x", delayed(p, "second", 1))
-	s.quiet(3 * time.Second)
+	s.quiet(5 * time.Second)
+	begin := time.Now()
 	x.drop()
-	s.later(p.topic("will"), "second", time.Now(), 800*time.Millisecond, 5*time.Second)
+	s.later(p.topic("will"), "second", begin, 800*time.Millisecond, 5*time.Second)
 	s.silent(p.resume("x"))
 }
 
@@ -106,7 +111,8 @@ func willByDisconnect(p *play) {
 func willByDisconnectDelayed(p *play) {
 	s := p.mourner()
 	x := p.join("x", lasting, delayed(p, "later", 1))
+	begin := time.Now()
 	x.send(leave(0x04))
 	x.closed()
-	s.later(p.topic("will"), "later", time.Now(), 700*time.Millisecond, 5*time.Second)
+	s.later(p.topic("will"), "later", begin, 800*time.Millisecond, 5*time.Second)
 }

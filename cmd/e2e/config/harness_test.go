@@ -107,7 +107,7 @@ func (s *shell) start(args ...string) *node {
 	case n.ready = <-ready:
 	case <-n.ended:
 		s.t.Fatalf("the node ended:\n%s", n.output())
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatalf("the node is not ready:\n%s", n.output())
 	}
 	return n
@@ -115,7 +115,7 @@ func (s *shell) start(args ...string) *node {
 
 // stop ends the node in order, and by force if it takes too long.
 func (n *node) stop() {
-	force := time.AfterFunc(20*time.Second, func() {
+	force := time.AfterFunc(time.Minute, func() {
 		n.t.Error("a node did not stop")
 		_ = n.cmd.Process.Kill()
 	})
@@ -144,7 +144,7 @@ func (n *node) says(words ...string) {
 				return
 			}
 		}
-		if time.Since(begin) > 15*time.Second {
+		if time.Since(begin) > time.Minute {
 			n.t.Fatalf("the log has no line with %q:\n%s", words, n.output())
 		}
 	}

@@ -25,6 +25,7 @@ const (
 	window    = 64  // messages of a publisher that are not accepted yet
 	betweenUp = 200 // messages that a publisher of node 0 sends from one cut to the next
 	patience  = 2 * time.Minute
+	perCut    = 200 * time.Millisecond // beside patience: four times what a cut costs
 )
 
 // trial is a number of cuts under load.
@@ -70,7 +71,7 @@ func (r *trial) run(ts []transport.Transport) {
 	for _, p := range peers {
 		p.listen()
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience+time.Duration(r.cuts)*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience+time.Duration(r.cuts)*perCut)
 	defer cancel()
 	errs := make(chan error, nodes*each)
 	for _, p := range peers {

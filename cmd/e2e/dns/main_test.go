@@ -15,7 +15,7 @@ var bin kit.Programs
 func TestMain(m *testing.M) { os.Exit(kit.Main(m, &bin, "dns", "dns/fixture")) }
 
 // formed bounds the forming of a cluster, and every reaction of one.
-const formed = 40 * time.Second
+const formed = time.Minute
 
 // srv is the configuration of a node that looks up the SRV records of a name.
 func srv(name, server string) string {

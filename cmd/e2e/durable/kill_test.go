@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/cmd/e2e/internal/solo"
-	"go.uber.org/goleak"
 )
 
 var (
@@ -24,25 +22,7 @@ var (
 // program is what TestMain has built.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "muster-durable-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		program, err = solo.Build(context.Background(), dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	status := m.Run()
-	if err := goleak.Find(); err != nil && status == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return status
-}
+func TestMain(m *testing.M) { os.Exit(solo.Main(m, &program)) }
 
 // trials is how often a trial is repeated: few times in `make test`, the count
 // of the promise in `make prove`, which sets MUSTER_PROVE.

@@ -29,7 +29,7 @@ type wire struct {
 }
 
 // patience bounds the wait for any packet.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // dial connects with a session that is kept, and says whether there was one.
 func dial(addr, id string, will []byte) (w *wire, present bool, err error) {

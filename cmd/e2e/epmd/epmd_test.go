@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 )
 
 var bin kit.Programs
@@ -19,7 +20,7 @@ var bin kit.Programs
 func TestMain(m *testing.M) { os.Exit(kit.Main(m, &bin, "static")) }
 
 // formed bounds the forming of a cluster, and every reaction of one.
-const formed = 40 * time.Second
+const formed = time.Minute
 
 // mapper is a port mapper that can be ended and started.
 type mapper struct {
@@ -153,20 +154,11 @@ func returns(t *testing.T, m *mapper, nodes []*kit.Node, low int) {
 // lowPort begins ten ports that nobody has.
 func lowPort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		low, all := kit.Ports(t, 1)[0], true
-		for p := low; p < low+10; p++ {
-			ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p)))
-			if all = all && err == nil; err == nil {
-				_ = ln.Close()
-			}
-		}
-		if all {
-			return low
-		}
+	low, err := ports.Row(10)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no ten free ports in a row")
-	return 0
+	return low
 }
 
 // A node whose name another one of the host has registered ends, and says why;

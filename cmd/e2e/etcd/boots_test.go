@@ -78,9 +78,7 @@ func (b *boot) run() error {
 	if _, err := kit.Becomes(formed, b.nodes, nil); err != nil {
 		return err
 	}
-	kit.Pass(settled)
-	_, err := kit.Becomes(0, b.nodes, nil) // and so it stays
-	return err
+	return kit.Stays(settled, b.nodes...)
 }
 
 // told is a failed boot with its plan and the logs of its nodes.

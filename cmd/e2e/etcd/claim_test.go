@@ -37,7 +37,7 @@ func TestClaimOfAClusterThatIsGone(t *testing.T) {
 		t.Errorf("the cluster is %s, the claim says %s", now, uid)
 	}
 	for _, n := range fresh {
-		kit.Until(t, 10*time.Second, n.Name+" has an entry: those of the dead have ended", func() bool {
+		kit.Until(t, formed, n.Name+" has an entry: those of the dead have ended", func() bool {
 			return n.Strategy("etcd").Registration == "registered"
 		})
 	}

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(kit.Main(m, &bin, "etcd", "etcd/fixture"))
 const ttl = 3 * time.Second
 
 // formed bounds the forming of a cluster, and every reaction of one.
-const formed = 40 * time.Second
+const formed = time.Minute
 
 // newNodes makes nodes n<from> to n<to> of a cluster that find one another
 // through e.

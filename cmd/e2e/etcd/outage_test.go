@@ -82,17 +82,11 @@ func TestOutage(t *testing.T) {
 	t.Logf("%d messages, none lost; the slowest was acknowledged after %v", sent, slowest.Round(time.Millisecond))
 }
 
-// lasting looks once a second, for so long, whether the nodes are one cluster.
+// lasting fails the test unless the nodes are one cluster for so long.
 func lasting(t *testing.T, d time.Duration, nodes []*kit.Node) {
 	t.Helper()
-	for began := time.Now(); time.Since(began) < d; kit.Pass(time.Second) {
-		var views []string
-		for _, n := range nodes {
-			views = append(views, n.View())
-		}
-		if !kit.Agreed(views, nodes, nil) {
-			t.Fatalf("%v into the outage:\n%s", time.Since(began), strings.Join(views, "\n"))
-		}
+	if err := kit.Stays(d, nodes...); err != nil {
+		t.Fatalf("the outage: %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // within bounds every wait for something that must come.
-const within = 15 * time.Second
+const within = time.Minute
 
 // node is the node that all tests use.
 var node *solo.Node

@@ -29,7 +29,7 @@ func TestColdStart(t *testing.T) {
 			mid := median(took)
 			t.Logf("%s: from the start of three nodes to one cluster, %d trials: median %v, from %v to %v", source, len(took),
 				mid.Round(time.Millisecond), took[0].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
-			if most := kit.Choose(5*goal, goal); mid > most {
+			if most := kit.Promised(goal); mid > most {
 				t.Errorf("the median is %v, want at most %v", mid, most)
 			}
 		})

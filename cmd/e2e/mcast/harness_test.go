@@ -83,7 +83,7 @@ func start(t *testing.T, bin string, h *lab.Host, number int, set ...string) *no
 }
 
 func (n *node) stop() {
-	force := time.AfterFunc(20*time.Second, func() { _ = n.cmd.Process.Kill() })
+	force := time.AfterFunc(time.Minute, func() { _ = n.cmd.Process.Kill() })
 	defer force.Stop()
 	_ = n.cmd.Process.Signal(syscall.SIGTERM)
 	if err := n.cmd.Wait(); err != nil {
@@ -116,7 +116,7 @@ func one(t *testing.T, nodes ...*node) {
 // until waits for a state of other processes, which have no event to wait for.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	late := time.NewTimer(30 * time.Second)
+	late := time.NewTimer(time.Minute)
 	defer late.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

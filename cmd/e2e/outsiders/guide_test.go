@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 )
 
 // block is a fenced block of a page.
@@ -91,10 +92,10 @@ func TestGuide(t *testing.T) {
 	}
 	dir := t.TempDir()
 	copyTree(t, root, filepath.Join(dir, "muster"))
-	ports := strings.NewReplacer("1437", freeTen(t, 0), "1188", freeTen(t, 1))
+	moved := strings.NewReplacer("1437", freeTen(t), "1188", freeTen(t))
 	t.Cleanup(func() { stopAll(dir) })
 	output := ""
-	for _, b := range blocks(ports.Replace(string(page))) {
+	for _, b := range blocks(moved.Replace(string(page))) {
 		switch {
 		case b.file != "":
 			if err := os.WriteFile(filepath.Join(dir, b.file), []byte(b.text), 0o600); err != nil {
@@ -137,24 +138,14 @@ func stopAll(dir string) {
 	}
 }
 
-// freeTen returns the first four digits of ten ports, of which those ending
-// in 1, 2 and 3 are free now.
-func freeTen(t *testing.T, n int) string {
+// freeTen returns the first four digits of ten ports that are free.
+func freeTen(t *testing.T) string {
 	t.Helper()
-	for tens := 2000 + 500*n + os.Getpid()%400; tens < 3200; tens++ {
-		free := true
-		for i := 1; i <= 3 && free; i++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d%d", tens, i))
-			if free = err == nil; free {
-				_ = l.Close()
-			}
-		}
-		if free {
-			return fmt.Sprint(tens)
-		}
+	low, err := ports.Row(10)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free ports")
-	return ""
+	return fmt.Sprint(low / 10)
 }
 
 // copyTree copies the sources, without what is built of them. Others may be at

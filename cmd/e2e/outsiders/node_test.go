@@ -102,7 +102,7 @@ func (n *node) end(signal os.Signal) {
 	if n.cmd.ProcessState != nil {
 		return
 	}
-	force := time.AfterFunc(20*time.Second, func() {
+	force := time.AfterFunc(time.Minute, func() {
 		n.t.Errorf("%s did not stop", n.name)
 		_ = n.cmd.Process.Kill()
 	})
@@ -149,7 +149,7 @@ func (n *node) discovery() state { return n.look("discovery", "status") }
 // until waits for a state of other processes, which have no event to wait for.
 func (n *node) until(what string, ok func() bool) {
 	n.t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -158,7 +158,7 @@ func (n *node) until(what string, ok func() bool) {
 		case <-tick.C:
 		case <-deadline.C:
 			log, _ := os.ReadFile(n.dir + ".log")
-			n.t.Fatalf("%s: not within 20s: %s\n%s%s", n.name, what, n.muster("discovery", "status"), log)
+			n.t.Fatalf("%s: not within a minute: %s\n%s%s", n.name, what, n.muster("discovery", "status"), log)
 		}
 	}
 }

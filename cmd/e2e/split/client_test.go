@@ -121,7 +121,7 @@ func (c *client) expect(want ...string) {
 				c.t.Fatalf("the client says %q, want one of %q", line, want)
 			}
 			want = slices.Delete(want, i, i+1)
-		case <-time.After(15 * time.Second):
+		case <-time.After(time.Minute):
 			c.t.Fatalf("the client does not say %q", want)
 		}
 	}

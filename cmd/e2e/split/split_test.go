@@ -43,16 +43,21 @@ type node struct {
 	log  bytes.Buffer
 }
 
-func startNode(t *testing.T, l *lab.Lab, i int) *node {
+// startNode starts a node on host i; each of set is one more setting.
+func startNode(t *testing.T, l *lab.Lab, i int, set ...string) *node {
 	t.Helper()
 	var seeds []string
 	for j, h := range l.Hosts {
 		seeds = append(seeds, fmt.Sprintf("n%d@%s", j+1, h.Addr()))
 	}
 	n := &node{t: t, name: seeds[i], dir: filepath.Join(t.TempDir(), fmt.Sprint(i))}
-	cmd := l.Hosts[i].Command(filepath.Join(bin, "muster"), "start", "--node", n.name, "--data-dir", n.dir,
-		"--set", "node.cookie = the-cookie-of-the-split-test", "--set", "cluster.discovery_strategy = static",
-		"--set", `cluster.static.seeds = ["`+strings.Join(seeds, `", "`)+`"]`)
+	set = append(set, "node.cookie = the-cookie-of-the-split-test", "cluster.discovery_strategy = static",
+		`cluster.static.seeds = ["`+strings.Join(seeds, `", "`)+`"]`)
+	args := []string{"start", "--node", n.name, "--data-dir", n.dir}
+	for _, s := range set {
+		args = append(args, "--set", s)
+	}
+	cmd := l.Hosts[i].Command(filepath.Join(bin, "muster"), args...)
 	cmd.Stderr = &n.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -122,7 +127,7 @@ func TestSplitOfRealProcesses(t *testing.T) {
 	for i := range l.Hosts {
 		nodes = append(nodes, startNode(t, l, i))
 	}
-	sees(t, 15*time.Second, nodes, nil)
+	sees(t, time.Minute, nodes, nil)
 	a := newClient(t, l.Hosts[0], "a", "t/#")
 	b := newClient(t, l.Hosts[1], "b", "t/+/b")
 	c := newClient(t, l.Hosts[2], "c", "t/c", "t/x/c")

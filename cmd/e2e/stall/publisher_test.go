@@ -1,13 +1,7 @@
 package stall
 
 import (
-	"context"
-	"io"
-	"net"
-	"net/http"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -91,37 +85,4 @@ func (p *publisher) end() int {
 		p.t.Errorf("%s: message %d: %v", p.topic, p.sent, p.err)
 	}
 	return p.sent
-}
-
-// dropped is how many messages a node has dropped because a peer had failed.
-func dropped(t *testing.T, n *kit.Node) int {
-	t.Helper()
-	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", filepath.Join(n.Dir, "muster.sock"))
-	}}
-	defer tr.CloseIdleConnections()
-	ask, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := tr.RoundTrip(ask)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	page, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(page)) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.HasSuffix(name, `messages_dropped_total{reason="peer_failed"}`) {
-			count, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return int(count)
-		}
-	}
-	return 0
 }

@@ -1,15 +1,10 @@
 package tls
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +19,7 @@ var bin kit.Programs
 func TestMain(m *testing.M) { os.Exit(kit.Main(m, &bin, "static")) }
 
 // formed bounds the forming of a cluster, and every reaction of one.
-const formed = 40 * time.Second
+const formed = time.Minute
 
 // site is nodes with certificates of one authority.
 type site struct {
@@ -69,45 +64,6 @@ func (s *site) node(m member) *kit.Node {
 	n := bin.Node(s.t, kit.Options{Name: m.name, Dir: filepath.Join(s.dir, "data-"+m.name), Conf: conf})
 	s.seeds = append(s.seeds, fmt.Sprintf("%q", n.Addr()))
 	return n
-}
-
-// count adds up what a node counts under a name that begins so.
-func count(t *testing.T, n *kit.Node, name string) (total float64) {
-	t.Helper()
-	for line := range strings.Lines(metrics(t, n)) {
-		if rest, ok := strings.CutPrefix(line, "muster_"+name); ok {
-			fields := strings.Fields(rest)
-			v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			total += v
-		}
-	}
-	return total
-}
-
-func metrics(t *testing.T, n *kit.Node) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(n.Dir, admin.SocketName))
-	}}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://muster/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := c.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // status is what `muster cluster status --json` says.

@@ -37,7 +37,7 @@ func TestCluster(t *testing.T) {
 			sub := nodes[2].Connect("sub").Sub("a/#")
 			nodes[0].Connect("pub").Pub("a/b", "over TLS")
 			sub.Next("a/b=over TLS")
-			if n := count(t, nodes[0], "cluster_links_insecure_total"); n > 0 {
+			if n := kit.Count(t, nodes[0].Dir, "cluster_links_insecure_total"); n > 0 {
 				t.Errorf("%v links were refused", n)
 			}
 			speaks(t, nodes[0])
@@ -81,7 +81,7 @@ func renew(t *testing.T, s *site, nodes []*kit.Node) {
 	if c := status(t, n); c.CertificateEnds == nil || !c.CertificateEnds.Equal(ends) {
 		t.Errorf("%+v", c)
 	}
-	if left := count(t, n, "cluster_certificate_seconds_left"); left < 4*86400 || left > 5*86400 {
+	if left := kit.Count(t, n.Dir, "cluster_certificate_seconds_left"); left < 4*86400 || left > 5*86400 {
 		t.Errorf("%v seconds are left", left)
 	}
 	if err := os.WriteFile(path+".crt", []byte("rubbish"), 0o600); err != nil {
@@ -121,7 +121,7 @@ func TestUntrusted(t *testing.T) {
 			defer func() { s.seeds = seeds }()
 			x := s.node(c.m)
 			x.Start()
-			kit.Until(t, formed, "refusals at n1", func() bool { return count(t, nodes[0], c.reason) >= 2 })
+			kit.Until(t, formed, "refusals at n1", func() bool { return kit.Count(t, nodes[0].Dir, c.reason) >= 2 })
 			kit.Until(t, formed, "a line at n1", func() bool { return len(nodes[0].Logged(c.atNode)) > 0 })
 			kit.Until(t, formed, "a line at the stranger", func() bool { return len(x.Logged(c.atTheirs)) > 0 })
 			if got := status(t, x).CertificateProblem; (got != "") != c.certificateDoubts {
@@ -154,7 +154,7 @@ func TestNoise(t *testing.T) {
 	noise(t, nodes[0], 200) // what is made once is made now
 	before, total := resident(t, nodes[0]), kit.Choose(2000, 100_000)
 	noise(t, nodes[0], total)
-	kit.Until(t, formed, "every refusal is counted", func() bool { return count(t, nodes[0], "cluster_links_insecure_total") >= float64(total) })
+	kit.Until(t, formed, "every refusal is counted", func() bool { return kit.Count(t, nodes[0].Dir, "cluster_links_insecure_total") >= float64(total) })
 	if after := resident(t, nodes[0]); after > before+32<<20 {
 		t.Errorf("%d MB before, %d MB after", before>>20, after>>20)
 	}

@@ -148,7 +148,7 @@ func TestPorts(t *testing.T) {
 	seen := map[int]bool{}
 	for range 20 {
 		for _, p := range Ports(t, 5) {
-			if seen[p] || p < lowPort || p >= highPort {
+			if seen[p] {
 				t.Errorf("port %d", p)
 			}
 			seen[p] = true

@@ -3,6 +3,7 @@ package kit
 import (
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -18,7 +19,7 @@ type Load struct {
 	pub, sub *Client
 	stop     chan struct{}
 	done     chan struct{}
-	sent     int
+	sent     atomic.Int64 // and acknowledged
 	slowest  time.Duration
 	err      error
 }
@@ -45,13 +46,27 @@ func (l *Load) run() {
 		case <-tick.C:
 		}
 		began := time.Now()
-		if err := answered(l.pub.Publish(l.topic, 1, false, strconv.Itoa(l.sent))); err != nil {
-			l.err = fmt.Errorf("message %d: %w", l.sent, err)
+		if err := answered(l.pub.Publish(l.topic, 1, false, strconv.FormatInt(l.sent.Load(), 10))); err != nil {
+			l.err = fmt.Errorf("message %d: %w", l.sent.Load(), err)
 			return
 		}
 		l.slowest = max(l.slowest, time.Since(began))
-		l.sent++
+		l.sent.Add(1)
 	}
+}
+
+// More waits until so many more messages were acknowledged.
+func (l *Load) More(n int64) {
+	l.t.Helper()
+	enough := l.sent.Load() + n
+	Until(l.t, patience, fmt.Sprintf("%d messages to %s are acknowledged", n, l.topic), func() bool {
+		select {
+		case <-l.done: // End tells why
+			return true
+		default:
+			return l.sent.Load() >= enough
+		}
+	})
 }
 
 // End stops publishing and fails the test unless every message has come, once
@@ -64,10 +79,11 @@ func (l *Load) End() (sent int, slowest time.Duration) {
 	if l.err != nil {
 		l.t.Error(l.err)
 	}
-	for i := range l.sent {
+	sent = int(l.sent.Load())
+	for i := range sent {
 		l.sub.Next(l.topic + "=" + strconv.Itoa(i))
 	}
 	l.pub.Undropped()
 	l.sub.Undropped()
-	return l.sent, l.slowest
+	return sent, l.slowest
 }

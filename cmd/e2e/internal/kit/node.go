@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds the start, the end and every answer of a process.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Options describe a node that is to be started.
 type Options struct {

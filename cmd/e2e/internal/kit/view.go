@@ -111,6 +111,20 @@ func Becomes(within time.Duration, running, stopped []*Node) (time.Duration, err
 	return took, nil
 }
 
+// Stays looks once a second, for so long, whether the nodes are one cluster, all
+// of them running and nobody else in it; the error says when they were not. Any
+// goroutine may call it.
+func Stays(d time.Duration, nodes ...*Node) error {
+	for began := time.Now(); ; Pass(time.Second) {
+		if _, err := Becomes(0, nodes, nil); err != nil {
+			return fmt.Errorf("%v into it: %w", time.Since(began).Round(time.Millisecond), err)
+		}
+		if time.Since(began) >= d {
+			return nil
+		}
+	}
+}
+
 func names(nodes []*Node) []string {
 	out := []string{}
 	for _, n := range nodes {

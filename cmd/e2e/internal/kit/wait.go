@@ -1,14 +1,14 @@
 package kit
 
 import (
-	"errors"
 	"math/rand/v2"
-	"net"
 	"os"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 )
 
 // look is the time between two looks at other processes.
@@ -84,6 +84,15 @@ func Seed(t testing.TB) uint64 {
 // as make prove does; else a trial is short.
 func Proving() bool { return os.Getenv("MUSTER_PROVE") != "" }
 
+// lenient is how much longer than promised something may take while other
+// tests run beside it. The promises themselves are held by the proof.
+const lenient = 5
+
+// Promised is the bound of the median of a trial that starts whole clusters: d
+// when Proving, on a machine that has nothing else to do; else several times
+// that, since other tests start theirs beside it.
+func Promised(d time.Duration) time.Duration { return Choose(lenient*d, d) }
+
 // Choose is few, or many when Proving.
 func Choose[T any](few, many T) T {
 	if Proving() {
@@ -92,50 +101,17 @@ func Choose[T any](few, many T) T {
 	return few
 }
 
-// The ports of nodes are below those that the kernel gives to connections: the
-// port of a node that was killed is still free when it is started again.
-const (
-	lowPort  = 10_000
-	highPort = 32_000
-	maxDraws = 1000
-)
-
-// drawn are the ports that this process has handed out.
-var drawn sync.Map
-
-// Ports returns n ports of loopback that are free now, each but once.
+// Ports returns n ports of loopback, as ports.Port does: that of a node which
+// was killed is still free when it is started again.
 func Ports(t testing.TB, n int) []int {
 	t.Helper()
 	var out []int
 	for range n {
-		port, err := Port()
+		port, err := ports.Port()
 		if err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, port)
 	}
 	return out
-}
-
-// Port returns one port as Ports does.
-func Port() (int, error) {
-	for range maxDraws {
-		port := lowPort + rand.IntN(highPort-lowPort)
-		if _, taken := drawn.LoadOrStore(port, true); !taken && free(port) {
-			return port, nil
-		}
-	}
-	return 0, errors.New("there is no free port")
-}
-
-func free(port int) bool {
-	for _, host := range []string{"127.0.0.1", "::1"} {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err == nil {
-			_ = l.Close()
-		} else if host == "127.0.0.1" {
-			return false
-		}
-	}
-	return true
 }

@@ -13,13 +13,16 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
-	"github.com/muster-mqtt/muster/cmd/e2e/internal/kit"
+	"go.uber.org/goleak"
+
+	"github.com/muster-mqtt/muster/discovery/discoverytest/ports"
 )
 
 // patience bounds the start and the end of a process.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Build returns the program to test: the file that MUSTER_PROGRAM names, else
 // one that it builds in dir.
@@ -33,6 +36,26 @@ func Build(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("building muster: %w\n%s", err, text)
 	}
 	return program, nil
+}
+
+// Main is Build into a directory that is removed after the tests, which it
+// runs, and which must leave no goroutine behind: what TestMain does.
+func Main(m *testing.M, program *string) int {
+	dir, err := os.MkdirTemp("", "muster-solo-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		*program, err = Build(context.Background(), dir)
+	}
+	status := 1
+	if err == nil {
+		status = m.Run()
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = max(status, 1)
+	}
+	return status
 }
 
 // Node is one process of muster.
@@ -75,7 +98,7 @@ func Start(program, dir, extra string) (*Node, error) {
 
 // free returns an address of loopback that is free now.
 func free() (string, error) {
-	port, err := kit.Port()
+	port, err := ports.Port()
 	return fmt.Sprintf("127.0.0.1:%d", port), err
 }
 
