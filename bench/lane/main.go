@@ -12,6 +12,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/muster-mqtt/muster/core/heap"
 )
 
 func main() {
@@ -42,6 +44,7 @@ func run(ctx context.Context, args []string, std streams) int {
 }
 
 func choose(ctx context.Context, args []string, std streams) error {
+	defer heap.Raise()() // as the daemon does
 	if len(args) == 2 && args[0] == "far" {
 		return far(ctx, args[1], std)
 	}

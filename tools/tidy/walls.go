@@ -39,6 +39,7 @@ var walls = []room{
 	{dir: "core/replica", may: []string{"core"}, why: whyPure},
 	{dir: "core/takeover", may: []string{"core"}, why: whyPure, planned: true},
 	{dir: "core/lane", may: []string{"core"}, why: whyPure},
+	{dir: "core/heap", why: "it concerns the whole process, and nothing that is in it"},
 	{dir: "core/journal", may: []string{"core"}, why: "the log keeps bytes and does not know whose"},
 	{dir: "core/retained", may: []string{"core"}, why: whyPure},
 	{dir: "core/route", may: []string{"core", "core/replica"}, why: "the route table stands on the replicated tables and on nothing else"},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/muster-mqtt/muster/config"
 	"github.com/muster-mqtt/muster/core/admin"
+	"github.com/muster-mqtt/muster/core/heap"
 	"github.com/muster-mqtt/muster/core/journal"
 	"github.com/muster-mqtt/muster/core/node"
 	"github.com/muster-mqtt/muster/core/pluginhost"
@@ -85,6 +86,7 @@ type daemon struct {
 func Run(ctx context.Context, o Options) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	defer heap.Raise()()
 	d := &daemon{opts: o, conf: o.Config, live: o.Config, stop: stop}
 	defer d.heedHangup()()
 	defer func() { err = errors.Join(err, d.close()) }()
