@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,6 +41,7 @@ type testNode struct {
 	stop  context.CancelFunc
 	ended chan struct{}
 	front *fakeFront
+	ends  error // of Run, as it must be
 }
 
 // Save implements Store.
@@ -107,8 +109,8 @@ func (c *cluster) start(name string) *testNode {
 	ended := n.ended
 	go func() {
 		defer close(ended)
-		if err := node.Run(ctx); err != nil {
-			c.t.Errorf("%s: run: %v", name, err)
+		if err := node.Run(ctx); !errors.Is(err, n.ends) {
+			c.t.Errorf("%s: run: %v, want %v", name, err, n.ends)
 		}
 	}()
 	return n

@@ -148,6 +148,7 @@ type Node struct {
 	saving  sync.Mutex    // held before mu
 	dirty   chan struct{} // Saved has changed
 	formed  chan struct{} // closed when first in a cluster
+	broken  chan error    // why the node cannot go on
 	formOne sync.Once
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -165,7 +166,7 @@ func New(o Options) (*Node, error) {
 		opts: o, log: o.Logger, subs: newSubs(), routes: route.NewTable(),
 		peers: map[core.UID]*peer{}, bases: map[core.UID]uint64{}, retired: counted{}, quiet: hushed{}, rand: o.Rand,
 		recovered: map[laneKey]core.LaneSeq{}, seed: maphash.MakeSeed(),
-		dirty: make(chan struct{}, 1), formed: make(chan struct{}),
+		dirty: make(chan struct{}, 1), formed: make(chan struct{}), broken: make(chan error, 1),
 		encodeBufs: sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }},
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
@@ -221,7 +222,7 @@ func (n *Node) now() time.Time { return time.Now() }
 func (n *Node) stamp() core.Stamp { return n.clock.Now(n.now()) }
 
 // Run runs the node until ctx ends, says good-bye to its peers, and returns
-// when every goroutine of it has ended.
+// when every goroutine of it has ended. ErrOutrun ends it before.
 func (n *Node) Run(ctx context.Context) error {
 	n.mu.Lock()
 	if !n.cluster.IsZero() {
@@ -238,14 +239,18 @@ func (n *Node) Run(ctx context.Context) error {
 	for i := range n.opts.Sources {
 		n.start(func() { n.discovers(i) })
 	}
-	<-ctx.Done()
+	var broken error
+	select {
+	case <-ctx.Done():
+	case broken = <-n.broken:
+	}
 	n.awaitLinks()
 	n.sayBye(membership.ByeStop)
 	n.stop()
 	err := n.opts.Transport.Close()
 	n.wg.Wait()
 	n.timer.Stop()
-	return errors.Join(err, n.save())
+	return errors.Join(broken, err, n.save())
 }
 
 // start runs f as a goroutine of the node.

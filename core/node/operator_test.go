@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -243,6 +244,36 @@ func TestNotLeftAmongItsOwn(t *testing.T) {
 		b.mu.Unlock()
 		if b.isLeft() || saved {
 			t.Error("it is in its cluster and thinks that it has left")
+		}
+	})
+}
+
+// A node whose data directory is older than it was begins as an earlier process
+// did, which the others know. It ends at once instead of being passed over, and
+// the next start is a new one.
+func TestOlderDirectory(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		a, b := c.two()
+		b.halt()
+		backup := b.saved
+		b = c.start("n2")
+		for i := range 20 {
+			b.sub(core.Filter(fmt.Sprint("of the later one/", i)))
+		}
+		time.Sleep(2 * time.Second)
+		b.kill()
+		b.saved, b.ends = backup, ErrOutrun
+		b = c.start("n2")
+		<-b.ended
+		b.ends = nil
+		b = c.start("n2")
+		time.Sleep(2 * time.Second)
+		c.one("n1", "n2")
+		in := b.sub("x")
+		a.pub("x", "1", 1)
+		time.Sleep(time.Second)
+		if got := in.take(); len(got) != 1 {
+			t.Errorf("got %v", got)
 		}
 	})
 }

@@ -189,8 +189,32 @@ func (l *link) stays(c *conn) bool {
 	return l.dialler.Compare(c.dialler) < 0
 }
 
+// ErrOutrun says that another process has begun as this one did: what the
+// others hold of it was never said here. Each start counts up, so starting again
+// is the cure.
+var ErrOutrun = errors.New("the other nodes know more of this start of the node than it has done: " +
+	"its node.data_dir is a copy, or older than it was; make sure that no other process uses it, and start the node again")
+
+// outrun reports whether a peer holds more of our table than there is, and
+// ends the node then: its rows would be taken for those that are known.
+func (n *Node) outrun(by core.NodeID, have replica.Have) bool {
+	if have.Incarnation != n.table.Incarnation() || have.Version <= n.table.Version() {
+		return false
+	}
+	n.log.Error("this node cannot go on", "peer", by, "error", ErrOutrun)
+	select {
+	case n.broken <- ErrOutrun:
+	default:
+	}
+	return true
+}
+
 // install makes a connection the link of its peer, unless another one stays.
 func (n *Node) install(c *conn, theirs wire.Welcome, target core.Cluster) *link {
+	if n.outrun(c.who.Name, theirs.Have) {
+		_ = c.tl.Close()
+		return nil
+	}
 	n.adopt(target, theirs.Merged)
 	if n.left { // an operator has made it a cluster of two again, or it was never alone
 		n.setLeft(false)
