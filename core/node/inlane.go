@@ -22,6 +22,7 @@ type inLane struct {
 	inc      core.Incarnation // whose sequences receiver counts
 	naked    uint64           // the gap that the peer was told of on this link
 	received uint64           // messages
+	untold   int              // bytes accepted since an acknowledgement was due
 	// lag is the version of the peer's routes that the lane has waited for in
 	// vain: it does not wait again before that has come, so that a storm of
 	// subscriptions stalls nobody.
@@ -140,9 +141,15 @@ func (n *Node) receiveLane(l *link, frame []byte) error {
 		return err
 	}
 	in.received += uint64(int(h.Count) - skip)
-	n.keep(l.lanes)
+	in.untold += len(frame)
+	n.keep(l.lanes, r.awaited || skip > 0 || in.untold >= untoldMost)
 	return nil
 }
+
+// untoldMost bounds the bytes at QoS 0 that are accepted and not acknowledged:
+// nobody waits for it, and it would cost a frame for each. It is told with the
+// next probe at the latest.
+const untoldMost = 16 << 10
 
 // errOther refuses a frame that belongs to another link.
 var errOther = errors.New("lane frame of another incarnation, or of another lane")
@@ -231,15 +238,20 @@ func (n *Node) probedLane(l *link) {
 	in.naked = 0
 }
 
-// keep acknowledges what the lane has brought when all of it is in the log.
-// The caller holds p.in.mu.
-func (n *Node) keep(p *lanePair) {
+// keep acknowledges what the lane has brought when all of it is in the log; at
+// once, or when there is something to be said anyway. The caller holds p.in.mu.
+func (n *Node) keep(p *lanePair, atOnce bool) {
 	in := p.in
 	inc, seq := in.inc, in.receiver.Accepted()
+	if atOnce {
+		in.untold = 0
+	}
 	n.written(func() {
 		in.kept.reached(inc, seq)
-		in.ackDue.Store(true)
-		p.wake() // the link may be another one by now
+		if atOnce {
+			in.ackDue.Store(true)
+			p.wake() // the link may be another one by now
+		}
 	})
 }
 
@@ -275,6 +287,8 @@ type receiving struct {
 	from  core.LaneSeq // of the next message
 	clock uint64       // of the sender
 	now   time.Time    // when a message of it was first looked at that expires
+	// awaited: its acknowledgement, by a publisher or for what is retained.
+	awaited bool
 }
 
 // errBehind refuses a frame with more than its header says.
@@ -296,6 +310,7 @@ func (n *Node) receiveMessages(r *receiving, body []byte, count, skip int) error
 		}
 		if i >= skip {
 			received++
+			r.awaited = r.awaited || view.QoS > 0 || view.Retain
 			delivered += n.receiveMessage(r, view)
 		}
 		r.from.Seq++

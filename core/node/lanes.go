@@ -29,6 +29,13 @@ func (p *lanePair) wake() {
 	}
 }
 
+// probe asks the peer how far it has got.
+func (p *lanePair) probe(id uint64) {
+	if l := p.link.Load(); l != nil {
+		l.queue(wire.Probe{ID: id})
+	}
+}
+
 // outLanes are our lanes to one peer: each publisher has its own.
 type outLanes []*outLane
 
