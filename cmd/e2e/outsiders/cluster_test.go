@@ -50,7 +50,8 @@ func TestTrouble(t *testing.T) {
 		}
 		one(nodes...)
 		n := nodes[0]
-		killed := n.plugin()
+		var killed state // the cluster may have formed before the plugin of this node was ready
+		n.until("the plugin", func() bool { killed = n.plugin(); return killed.State == "ready" })
 		if err := syscall.Kill(killed.PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
