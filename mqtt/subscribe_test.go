@@ -82,6 +82,7 @@ func TestShared(t *testing.T) {
 		b.want(b.as(publish1("t", "0", 1)))
 		a.want(a.as(publish1("t", "1", 1)))
 		a.send(puback(1))
+		a.alive()
 		f.cluster.deliver(message("t", 1, "2")) // the window of b is full
 		a.want(a.as(publish1("t", "2", 2)))
 		a.nc.Close()
