@@ -114,6 +114,12 @@ type bye struct {
 	half bool
 }
 
+// takenOver is how a connection is closed whose client has connected again,
+// here or at another node.
+func takenOver(elsewhere bool) bye {
+	return bye{why: endTakenOver, code: packet.SessionTakenOver, text: errTakenOver.Error(), elsewhere: elsewhere}
+}
+
 // close ends the connection; the first call counts. It does not block: the
 // DISCONNECT, if there is one, leaves while run comes to its end.
 func (c *conn) close(b bye) {

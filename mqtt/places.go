@@ -91,6 +91,8 @@ func (a *attachment) replace(p placed, end time.Time) error {
 	wait := takeoverGrace
 	if p.conn.source.quiet() {
 		wait = 0
+	} else if p.conn.source.raw == nil {
+		p.conn.source.leave()
 	}
 	grace, timeout := time.NewTimer(wait), time.NewTimer(time.Until(end))
 	defer grace.Stop()
@@ -100,7 +102,7 @@ func (a *attachment) replace(p placed, end time.Time) error {
 		case <-p.wait:
 			return nil
 		case <-grace.C:
-			p.conn.close(bye{why: endTakenOver, code: packet.SessionTakenOver})
+			p.conn.close(takenOver(false))
 		case <-a.conn.ctx.Done():
 			return a.conn.ctx.Err()
 		case <-timeout.C:
@@ -261,7 +263,7 @@ func (b *Broker) endSession(cl *client, why count) {
 	defer cl.changes.Unlock()
 	r := cl.end()
 	if r.conn != nil {
-		r.conn.close(bye{why: endTakenOver, code: packet.SessionTakenOver})
+		r.conn.close(takenOver(false))
 	}
 	if why != none {
 		b.counters.add(why, cl.number, 1)
@@ -290,6 +292,6 @@ func (b *Broker) TakenOver(clientID string, token core.Token, discard bool) {
 		}
 	default:
 		cl.forgetWill()
-		cl.disconnect(bye{why: endTakenOver, code: packet.SessionTakenOver, elsewhere: true})
+		cl.disconnect(takenOver(true))
 	}
 }

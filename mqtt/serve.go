@@ -122,9 +122,9 @@ func (l *listener) take(nc net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.open) >= l.opts.MaxConnections {
-		nc.Close()
 		l.broker.warnOnce(refusedConnections, "connection closed: the listener is full",
 			"listener", l.opts.ID, "max_connections", l.opts.MaxConnections)
+		nc.Close()
 		return
 	}
 	l.broker.counters.add(connectionsOpened, 0, 1)

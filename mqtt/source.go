@@ -1,8 +1,9 @@
 package mqtt
 
 import (
+	"errors"
 	"net"
-	"runtime"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -47,6 +48,9 @@ type source struct {
 	waiting atomic.Bool
 	// behind says that the reader has yet to come to what was read ahead of it.
 	behind atomic.Bool
+	// leaving is set by leave. Whoever of leave and the reader comes second
+	// sees what the other has set, as with waiting.
+	leaving atomic.Bool
 
 	interval time.Duration  // 1.5 times the keep-alive; 0: none
 	fresh    bool           // a packet has come since the deadline was set
@@ -80,10 +84,13 @@ func (s *source) await(in *packet.Reader) error {
 		}
 	} else {
 		s.waiting.Store(true)
+		if s.leaving.Load() {
+			s.hurry()
+		}
 		n, err := s.nc.Read(s.peek[:])
 		s.waiting.Store(false)
 		if n == 0 && err != nil {
-			return err
+			return s.ending(err)
 		}
 		s.n, s.err = n, err
 		s.take()
@@ -128,6 +135,9 @@ func (s *source) Read(b []byte) (int, error) {
 	}
 	n, err := s.nc.Read(b)
 	s.progress += n
+	if err != nil {
+		err = s.ending(err)
+	}
 	return n, err
 }
 
@@ -152,25 +162,35 @@ func (s *source) deadline(t time.Time) error {
 	return nil
 }
 
-// yields is how often quiet lets a reader go on that may be between the
-// system's buffer and its return.
-const yields = 16
-
 // quiet reports whether the client has sent nothing that is not handled yet, as
-// far as this system knows. It may be called at any time. With TLS or frames
-// in between, a read that has emptied the system's buffer is not seen until it
-// returns, so that it is given the time for that.
+// far as this system knows. It may be called at any time. With TLS or frames in
+// between nobody but the reader can say so.
 func (s *source) quiet() bool {
-	for range yields {
-		if unread(s.nc) || !s.waiting.Load() || s.behind.Load() {
-			return false
-		}
-		if s.raw != nil {
-			return true
-		}
-		runtime.Gosched()
+	return s.raw != nil && !unread(s.nc) && s.waiting.Load() && !s.behind.Load()
+}
+
+// leave has reads end with errTakenOver when everything that the client has
+// sent is handled; it does not block. It is for a connection without raw.
+func (s *source) leave() {
+	s.leaving.Store(true)
+	if s.waiting.Load() {
+		s.hurry()
 	}
-	return true
+}
+
+// hurry ends a read that nothing has come for.
+func (s *source) hurry() {
+	if !unread(s.nc) {
+		s.interrupt()
+	}
+}
+
+// ending returns what a read that failed with err says of the connection.
+func (s *source) ending(err error) error {
+	if s.leaving.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+		return errTakenOver
+	}
+	return err
 }
 
 // wrapper is a connection that is carried by another one.

@@ -231,7 +231,7 @@ func TestRetainedMemory(t *testing.T) {
 			t.Error("not counted")
 		}
 		p.send(packet.Unsubscribe{Version: 5, ID: 2, Filters: []core.Filter{"r/#"}})
-		messages := 0
+		messages, inflight := 0, uint16(1)
 		for done := false; !done; {
 			got, err := p.in.Next()
 			if err != nil {
@@ -240,12 +240,14 @@ func TestRetainedMemory(t *testing.T) {
 			switch got.Type {
 			case packet.TypePublish:
 				messages++
+				inflight = decoded[packet.Publish](p)(got.Publish()).ID
 			case packet.TypeUnsuback:
 				done = true
 			}
 		}
-		p.send(puback(1))
-		p.alive()
+		p.send(puback(inflight))
+		// What the session had already may still come [MQTT-3.10.4-3].
+		messages += len(p.takeAll())
 		if messages > 2 || f.broker.sessions()[0].catchup != nil {
 			t.Errorf("%d messages, %+v", messages, f.broker.sessions()[0].catchup)
 		}
