@@ -59,8 +59,9 @@ func TestFourLanes(t *testing.T) {
 		c.tweak = func(o *Options) { o.DataLanes = 4 }
 		a, b, d := c.three()
 		inb, ind := b.sub("#"), d.sub("#")
-		for i := range 100 {
-			for p := range 20 {
+		const publishers, each = 100, 20 // so many that chance leaves no lane empty
+		for i := range each {
+			for p := range publishers {
 				m := core.Message{Topic: core.Topic(fmt.Sprintf("p%d/%d", p, i%3)), Payload: fmt.Append(nil, i), QoS: core.QoS(i % 3)}
 				if err := a.from(fmt.Sprint("p", p), m, func() {}); err != nil {
 					t.Fatal(err)
@@ -68,8 +69,8 @@ func TestFourLanes(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		inOrder(t, inb, 20, 100)
-		inOrder(t, ind, 20, 100)
+		inOrder(t, inb, publishers, each)
+		inOrder(t, ind, publishers, each)
 		for _, l := range a.peersNow()[b.opts.Saved.UID].outs {
 			if l.forwarded == 0 {
 				t.Errorf("lane %d carried nothing", l.pair.number)
