@@ -131,17 +131,65 @@ func TestCertificateIsReplaced(t *testing.T) {
 	alice.passes("own/alice/x")
 }
 
+// urls are those of the listeners for WebSocket.
+func (x *secure) urls() []string {
+	return []string{"ws://" + x.WebSocket + "/mqtt", "wss://" + x.wss + "/mqtt"}
+}
+
+func (x *secure) webSocket(url string) net.Conn {
+	x.t.Helper()
+	tr := &http.Transport{TLSClientConfig: x.ca.config("")}
+	x.t.Cleanup(tr.CloseIdleConnections)
+	ws, _, err := websocket.Dial(x.t.Context(), url, &websocket.DialOptions{Subprotocols: []string{"mqtt"}, HTTPClient: &http.Client{Transport: tr}})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return websocket.NetConn(context.Background(), ws, websocket.MessageBinary)
+}
+
+// TestTakeover: an idle connection of any kind is told that its client has
+// connected again [MQTT-3.1.4-3], and why nothing more comes.
+func TestTakeover(t *testing.T) {
+	x := startSecure(t)
+	dials := map[string]func() net.Conn{
+		"tcp": func() net.Conn { return dial(t, x.MQTT) },
+		"ssl": func() net.Conn {
+			c, err := x.dial(x.ca.config(""))
+			x.ca.must(err)
+			return c
+		},
+	}
+	for _, url := range x.urls() {
+		dials[url] = func() net.Conn { return x.webSocket(url) }
+	}
+	for name, again := range dials {
+		var last *client
+		for i := range 5 {
+			c, code := connect(t, again(), name, "bob", "pw")
+			if code != 0 {
+				t.Fatalf("%s: 0x%02x", name, code)
+			}
+			if i > 0 {
+				select {
+				case code := <-last.bye:
+					if code != takenOver {
+						t.Errorf("%s: DISCONNECT 0x%02x", name, code)
+					}
+				case <-time.After(within):
+					t.Errorf("%s: the first connection was not told", name)
+				}
+			}
+			last = c
+		}
+		last.passes("t")
+	}
+}
+
 // TestWebSocket: MQTT over both kinds, by a library that is not ours.
 func TestWebSocket(t *testing.T) {
 	x := startSecure(t)
-	for url, trust := range map[string]*tls.Config{"ws://" + x.WebSocket + "/mqtt": nil, "wss://" + x.wss + "/mqtt": x.ca.config("")} {
-		tr := &http.Transport{TLSClientConfig: trust}
-		t.Cleanup(tr.CloseIdleConnections)
-		ws, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: []string{"mqtt"}, HTTPClient: &http.Client{Transport: tr}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, code := connect(t, websocket.NetConn(context.Background(), ws, websocket.MessageBinary), "c", "bob", "pw")
+	for _, url := range x.urls() {
+		c, code := connect(t, x.webSocket(url), "c", "bob", "pw")
 		if code != 0 {
 			t.Fatalf("%s: 0x%02x", url, code)
 		}
@@ -156,7 +204,7 @@ func TestWebSocket(t *testing.T) {
 // TestOtherWebSocket: by another library, in MQTT 3.1.1.
 func TestOtherWebSocket(t *testing.T) {
 	x := startSecure(t)
-	for _, url := range []string{"ws://" + x.WebSocket + "/mqtt", "wss://" + x.wss + "/mqtt"} {
+	for _, url := range x.urls() {
 		got := make(chan string, 1)
 		o := mqtt.NewClientOptions().AddBroker(url).SetClientID("c").SetUsername("bob").SetPassword("pw").SetTLSConfig(x.ca.config("")).
 			SetAutoReconnect(false).SetConnectTimeout(within)

@@ -119,14 +119,16 @@ type client struct {
 	*paho.Client
 	t   *testing.T
 	got chan string
+	bye chan byte // the reason of the DISCONNECT that the broker sends
 }
 
 // connect logs in over a connection; the code is that of the CONNACK, 0 for a
 // client that is in.
 func connect(t *testing.T, c net.Conn, id, user, password string) (*client, byte) {
 	t.Helper()
-	x := &client{t: t, got: make(chan string, 100)}
-	x.Client = paho.NewClient(paho.ClientConfig{Conn: packets.NewThreadSafeConn(c), OnPublishReceived: []func(paho.PublishReceived) (bool, error){
+	x := &client{t: t, got: make(chan string, 100), bye: make(chan byte, 1)}
+	bye := func(d *paho.Disconnect) { x.bye <- d.ReasonCode }
+	x.Client = paho.NewClient(paho.ClientConfig{Conn: packets.NewThreadSafeConn(c), OnServerDisconnect: bye, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 		func(m paho.PublishReceived) (bool, error) {
 			x.got <- m.Packet.Topic + "=" + string(m.Packet.Payload)
 			return true, nil

@@ -11,6 +11,7 @@ import (
 const (
 	badCredentials = 0x86
 	notAuthorized  = 0x87
+	takenOver      = 0x8E
 )
 
 const usersConf = `
