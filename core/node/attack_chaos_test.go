@@ -42,6 +42,7 @@ func TestAttackChaos(t *testing.T) {
 	}
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			sideBySide(t)
 			onOneProcessor(t)
 			synctest.Test(t, func(t *testing.T) { runChaos(t, seed) })
 			if t.Failed() {

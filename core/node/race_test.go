@@ -16,3 +16,7 @@ func onOneProcessor(t *testing.T) {
 	before := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
+
+// sideBySide is for runs without the race detector: onOneProcessor is about
+// the whole process.
+func sideBySide(*testing.T) {}
