@@ -120,7 +120,13 @@ func TestReadAheadEnds(t *testing.T) {
 				f := onPipe(t, Limits{})
 				p := f.clean5("p")
 				release := f.cluster.blockUntil()
-				p.send(p.as(publish1("t", "1", 1)), p.as(publish1("t", "2", 2)), empty(packet.TypePingreq))
+				first, second := publish1("t", "1", 1), publish1("t", "2", 2)
+				if name == "lost" {
+					// A PUBACK that nobody takes would end the connection, before
+					// or after the second message.
+					first, second = publish("t", "1"), publish("t", "2")
+				}
+				p.send(p.as(first), p.as(second), empty(packet.TypePingreq))
 				p.want(empty(packet.TypePingresp))
 				go func() { // what comes is read, so that nobody waits for that
 					for err := error(nil); err == nil; {

@@ -29,8 +29,7 @@ func (cl *client) greet(c *conn, answer packet.Connack) {
 	if cl.conn != c {
 		return
 	}
-	c.out.reply(answer)
-	c.welcome.Store(true)
+	c.out.welcome(answer)
 	cl.ready = true
 	cl.pumpLocked()
 }

@@ -123,6 +123,8 @@ func takenOver(elsewhere bool) bye {
 // close ends the connection; the first call counts. It does not block: the
 // DISCONNECT, if there is one, leaves while run comes to its end.
 func (c *conn) close(b bye) {
+	c.parting.Lock()
+	defer c.parting.Unlock()
 	if !c.ended.CompareAndSwap(uint32(none), uint32(b.why)) {
 		return
 	}
@@ -167,7 +169,9 @@ func reasonString(text string) string {
 func (c *conn) hangUp() {
 	cut := time.AfterFunc(linger, func() { c.nc.Close() })
 	defer cut.Stop()
+	c.parting.Lock() // the reader may have seen ended before close was done
 	c.out.finish(nil)
+	c.parting.Unlock()
 	c.out.flushes.Wait()
 	c.drainInput()
 	c.nc.Close()

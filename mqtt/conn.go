@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,7 @@ type conn struct {
 	welcome atomic.Bool                        // the CONNACK has been sent
 	moved   atomic.Bool                        // the client has connected to another node
 	ended   atomic.Uint32                      // a count; the first one stands
+	parting sync.Mutex                         // held by close, until the DISCONNECT is in out
 }
 
 func newConn(l *listener, nc net.Conn) *conn {

@@ -77,6 +77,7 @@ func TestMessageExpiry(t *testing.T) {
 		if got := sub.publish(); string(got.Payload) != "1" || got.Expiry != 5 || !got.HasExpiry {
 			t.Errorf("%+v", got)
 		}
+		synctest.Wait() // it is counted when everything that waited is on its way
 		f.wantDropped("expired", 1)
 	})
 }

@@ -117,6 +117,15 @@ func (o *outbox) reply(p encoder) {
 	}
 }
 
+// welcome takes in the CONNACK, which fits. By the time that it can leave, the
+// connection is welcome: whoever closes it then says why.
+func (o *outbox) welcome(p encoder) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_ = o.replyLocked(p)
+	o.c.welcome.Store(true)
+}
+
 func (o *outbox) tryReply(p encoder) (fits bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
