@@ -18,11 +18,11 @@ func TestCountersNeverFall(t *testing.T) {
 	bubble(t, func(c *cluster) {
 		a, _, _ := c.three()
 		before := map[core.Count]uint64{}
-		a.mu.Lock()
+		a.Node.mu.Lock()
 		for _, p := range a.peers {
 			p.copy.Delta(replica.Delta{Incarnation: 1, From: 2, To: 1})
 		}
-		a.mu.Unlock()
+		a.Node.mu.Unlock()
 		for _, n := range a.Counters() {
 			key := core.Count{Name: n.Name, Reason: n.Reason}
 			if _, twice := before[key]; twice {

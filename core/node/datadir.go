@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/muster-mqtt/muster/core"
 	"github.com/muster-mqtt/muster/core/membership"
@@ -69,17 +70,38 @@ func OpenDataDir(path string, name core.NodeID, configured bool, rand io.Reader)
 	return d, s, nil
 }
 
+// lockTime is how long a start waits for a process that is about to end: its
+// lock is the last thing that goes, when "muster stop" has returned.
+const lockTime, lockEvery = 300 * time.Millisecond, 10 * time.Millisecond
+
 func (d *DataDir) takeLock() error {
 	f, err := os.OpenFile(filepath.Join(d.path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lock(f); err != nil {
 		_ = f.Close()
 		return fmt.Errorf("%s: %w: stop it first, or give this node another node.data_dir", d.path, ErrDirInUse)
 	}
 	d.lock = f
 	return nil
+}
+
+// lock waits for lockTime at most. Nobody tells that a lock has gone.
+func lock(f *os.File) error {
+	again := time.NewTicker(lockEvery)
+	defer again.Stop()
+	for limit := time.After(lockTime); ; {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-limit:
+			return err
+		}
+	}
 }
 
 func (d *DataDir) start(name core.NodeID, configured bool, rand io.Reader) (Saved, error) {

@@ -151,7 +151,7 @@ func (d *diary) Deliver(m *core.Message, g core.Grant) {
 	if m.Extra != nil {
 		at = m.Extra.From
 	}
-	b := binary.AppendUvarint(binary.AppendUvarint(at.Node[:], uint64(at.Incarnation)), at.Seq)
+	b := binary.AppendUvarint(binary.AppendUvarint(append(at.Node[:], at.Lane), uint64(at.Incarnation)), at.Seq)
 	d.log.Append(diaryKind, append(b, m.Payload...))
 }
 
@@ -201,10 +201,11 @@ func (c *cluster) revive(l logs, name string, filter core.Filter) (*testNode, []
 func diaryEntry(body string) (at core.LaneSeq, payload string) {
 	b := []byte(body)
 	copy(at.Node[:], b)
-	b = b[len(at.Node):]
+	at.Lane = b[len(at.Node)]
+	b = b[len(at.Node)+1:]
 	inc, n := binary.Uvarint(b)
 	seq, k := binary.Uvarint(b[n:])
-	at.Incarnation, at.Seq, at.Lane = core.Incarnation(inc), seq, firstLane
+	at.Incarnation, at.Seq = core.Incarnation(inc), seq
 	return at, string(b[n+k:])
 }
 

@@ -255,6 +255,7 @@ func TestSilentDataConnection(t *testing.T) {
 		c.tweak = func(o *Options) {
 			h := &holed{Transport: o.Transport}
 			holes[o.Transport.Addr()], o.Transport = h, h
+			o.DataLanes = 1 // the publisher's
 		}
 		a, b := c.two()
 		in := b.sub("x")

@@ -16,23 +16,28 @@ const (
 
 // awaitLinks waits a little until every alive member has a link, so that one
 // whose link is just being replaced hears the good-bye too, and until what it
-// was sent is acknowledged: the good-bye ends the lanes. What was sent at QoS 0
-// is acknowledged when somebody asks.
+// was sent is acknowledged: the good-bye ends the lanes.
 func (n *Node) awaitLinks() {
-	n.mu.Lock()
-	for _, p := range n.peers {
-		for _, pair := range p.lanes {
-			pair.probe(uint64(n.stamp()))
-		}
-	}
-	n.mu.Unlock()
 	look := time.NewTicker(linksLook)
 	defer look.Stop()
 	for range linksWait / linksLook {
+		n.askLanes() // again: a question overtakes what is not written yet
 		if n.allLinked() {
 			return
 		}
 		<-look.C
+	}
+}
+
+// askLanes asks how far the peers have got: what was sent at QoS 0 is
+// acknowledged when somebody does.
+func (n *Node) askLanes() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.peers {
+		for _, pair := range p.lanes {
+			pair.probe(uint64(n.stamp()))
+		}
 	}
 }
 

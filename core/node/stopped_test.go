@@ -61,7 +61,7 @@ func (x *load) run(n *testNode, stop <-chan struct{}) {
 // and what was published while it was failed is counted.
 func TestStoppedPeer(t *testing.T) {
 	bubble(t, func(c *cluster) {
-		c.tweak = func(o *Options) { o.Lane.MaxBytes, o.Lane.QoS0Bytes = 1<<20, 200_000 }
+		c.tweak = func(o *Options) { o.DataLanes, o.Lane.MaxBytes, o.Lane.QoS0Bytes = 1, 1<<20, 200_000 }
 		a, b, d := c.three()
 		ind, inb := d.sub("both", "stopped"), b.sub("both", "other")
 		with := &load{name: "with", topic: "stopped", qos: 1, size: 5000, every: 10 * time.Millisecond}

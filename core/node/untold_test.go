@@ -3,6 +3,7 @@ package node
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/muster-mqtt/muster/core"
@@ -61,11 +62,23 @@ func TestAcknowledgedWhenAwaited(t *testing.T) {
 // A node that stops asks how far the others have got, and does not wait for
 // their next probe.
 func TestStopAsksForAcknowledgements(t *testing.T) {
+	t.Run("of what is written", func(t *testing.T) { stopAsks(t, true) })
+	t.Run("of what is not written yet", func(t *testing.T) { stopAsks(t, false) })
+}
+
+func stopAsks(t *testing.T, written bool) {
 	bubble(t, func(c *cluster) {
 		a, b := c.two()
 		in := b.sub("#")
+		time.Sleep(dataProbe / 4) // between two probes
 		if err := a.from("p", core.Message{Topic: "t"}, func() {}); err != nil {
 			t.Fatal(err)
+		}
+		if written { // else the first question may overtake it
+			synctest.Wait()
+			if a.unacknowledged(b) == 0 {
+				t.Error("it was acknowledged without a question")
+			}
 		}
 		began := time.Now()
 		a.halt()
