@@ -101,16 +101,19 @@ func TestStopWhileRegistering(t *testing.T) {
 
 func TestRegistersAgainInANewProcess(t *testing.T) {
 	o, b := backed(t, nil)
+	o.Timers.Restart = []time.Duration{time.Hour} // nobody enters the node before the entry is removed
 	h, _ := run(t, o)
 	h.SetListed(true)
 	s := await(t, h, "registered", registered)
 	if err := unix.Kill(s.PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	await(t, h, "down", func(s Status) bool { return s.State == Restarting && s.PID == 0 })
 	awaitDeath(t, s.PID, patience)
 	if err := os.Remove(filepath.Join(b.dir, "nodes/uid-1")); err != nil {
 		t.Fatal("a killed plugin took its entry along:", err)
 	}
+	h.Enable()
 	await(t, h, "back in", func(s Status) bool { return ready(s) && s.Restarts > 0 && b.has(t, "nodes/uid-1") })
 }
 
@@ -207,6 +210,7 @@ func TestSilentWatchEnds(t *testing.T) {
 
 func TestWatchEndsWithItsProcess(t *testing.T) {
 	o, _ := backed(t, nil)
+	o.Timers.Drain = patience // its end follows that of its connection
 	h, _ := run(t, o)
 	err := h.Watch(t.Context(), func(discovery.Answer) {
 		if err := unix.Kill(h.Status().PID, unix.SIGKILL); err != nil {
@@ -239,6 +243,21 @@ func TestDisable(t *testing.T) {
 	await(t, h, "back", func(s Status) bool { return ready(s) && registered(s) })
 	if got := h.Status().Capabilities; !slices.Contains(got, discovery.CanRegister) {
 		t.Errorf("capabilities %v", got)
+	}
+}
+
+// The last word of an operator counts, however fast it follows.
+func TestDisableAndEnable(t *testing.T) {
+	o, _ := backed(t, nil)
+	h, _ := run(t, o)
+	await(t, h, "ready", ready)
+	for range 20 { // a choice at random would be right in half of them
+		h.Enable()
+		h.Disable()
+		await(t, h, "disabled", func(s Status) bool { return s.State == Disabled && s.PID == 0 })
+		h.Disable()
+		h.Enable()
+		await(t, h, "ready", ready)
 	}
 }
 

@@ -79,7 +79,7 @@ func TestFreshTroubleIsOver(t *testing.T) {
 // Where nobody asks in time, Fresh says what there is, soon.
 func TestFreshWithoutListener(t *testing.T) {
 	o, _ := failing(t)
-	o.Timers.Health = 300 * time.Millisecond
+	o.Timers.Health = 3 * time.Second // that it waits in vain, and that the plugin may take to answer
 	h, _ := run(t, o)
 	_, _ = h.Discover(t.Context())
 	began := time.Now()
@@ -99,7 +99,7 @@ func TestFreshWithoutListener(t *testing.T) {
 // A plugin that hangs is not said to be ready.
 func TestFreshFindsAHungPlugin(t *testing.T) {
 	o, trouble := failing(t)
-	o.Timers.Health = 500 * time.Millisecond
+	o.Timers.Health = 2 * time.Second // Fresh takes two of them, and may take four
 	o.Timers.Restart = []time.Duration{time.Hour}
 	if err := os.Remove(trouble); err != nil {
 		t.Fatal(err)

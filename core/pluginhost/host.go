@@ -127,16 +127,29 @@ func (h *Host) Woken() <-chan struct{} { return h.woken }
 
 // Enable makes a host that waits, for whatever reason, start its plugin now,
 // and forgets its deaths.
-func (h *Host) Enable() { poke(h.enable) }
+func (h *Host) Enable() {
+	unpoke(h.disable) // the last word counts
+	poke(h.enable)
+}
 
 // Disable ends the plugin until Enable, or until the next Run. The node stays
 // what it is: no plugin removes a member.
-func (h *Host) Disable() { poke(h.disable) }
+func (h *Host) Disable() {
+	unpoke(h.enable)
+	poke(h.disable)
+}
 
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default: // one is pending
+	}
+}
+
+func unpoke(c chan struct{}) {
+	select {
+	case <-c:
+	default:
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-mqtt/muster/discovery"
@@ -37,6 +38,7 @@ type backed struct {
 	Slow    bool // Register answers only when it is cancelled
 	Without bool // what is declared: Claim answers UNIMPLEMENTED
 	refused bool
+	ttl     atomic.Int64 // that Register has granted
 }
 
 func configure(_ context.Context, s discovery.Setup) (discovery.Configured, error) {
@@ -76,6 +78,7 @@ func (b *backed) Register(ctx context.Context, self discovery.Self, ttl time.Dur
 	if b.Slow {
 		<-ctx.Done()
 	}
+	b.ttl.Store(int64(ttl))
 	return ttl, err
 }
 
@@ -109,7 +112,9 @@ func (b *backed) Unclaim(_ context.Context, key string, value []byte) (bool, err
 }
 
 func (b *backed) Health(context.Context) (discovery.Health, error) {
-	h := discovery.Health{Backend: discovery.BackendOK, Registration: discovery.Registration{State: discovery.Registered}}
+	h := discovery.Health{Backend: discovery.BackendOK, Registration: discovery.Registration{
+		State: discovery.Registered, TTL: time.Duration(b.ttl.Load()),
+	}}
 	if _, err := os.Stat(filepath.Join(b.Dir, "lost")); err == nil {
 		h.Registration.State = discovery.RegistrationLost
 	}
