@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -136,11 +136,36 @@ func TestClientStop(t *testing.T) {
 	}
 }
 
-// TestClientStopGivesUp has a node that never ends.
+// overdue is a context whose deadline is the moment when over is closed.
+type overdue struct {
+	context.Context
+	over chan struct{}
+}
+
+var _ context.Context = overdue{}
+
+func (o overdue) Done() <-chan struct{} { return o.over }
+
+func (o overdue) Err() error {
+	select {
+	case <-o.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// TestClientStopGivesUp has a node that never ends: the client's time is over
+// when it has asked whether it lives on.
 func TestClientStopGivesUp(t *testing.T) {
-	dir, _ := serve(t, newHandler(t, options(threeNodes(), &bytes.Buffer{})))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // time enough to be asked
-	defer cancel()
+	h, ctx := newHandler(t, options(threeNodes(), &bytes.Buffer{})), overdue{t.Context(), make(chan struct{})}
+	var asked sync.Once
+	dir, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if r.URL.Path == "/health/live" {
+			asked.Do(func() { close(ctx.over) })
+		}
+	}))
 	err := newClient(t, filepath.Join(dir, SocketName)).Stop(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "has not ended yet") {
 		t.Errorf("%v", err)
