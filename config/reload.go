@@ -62,9 +62,9 @@ func Reload(ctx context.Context, o ReloadOptions) {
 	}
 	tick := time.NewTicker(o.Every)
 	defer tick.Stop()
-	loaded := o.Current.stamp
+	loaded := o.Current.stamp // of the files as they were read
 	before := loaded
-	first := stamp(o.Current.files)
+	looked := stamp(o.Current.files) // after that
 	for {
 		signalled := false
 		select {
@@ -76,28 +76,31 @@ func Reload(ctx context.Context, o ReloadOptions) {
 		}
 		now := stamp(o.Current.files)
 		if signalled || now != loaded && now == before {
-			o.load(loaded == "" && now == first && !signalled)
-			loaded = stamp(o.Current.files)
-			now = loaded
+			// What changes while it is loaded has still to be.
+			loaded = o.load(loaded == "" && now == looked && !signalled, now)
+			looked = stamp(o.Current.files)
+			now = looked
 		}
 		before = now
 	}
 }
 
-// load loads once. When it is only to make sure, and nothing has changed,
+// load loads once, and returns the stamp of what it has read; now is that of
+// the files before. When it is only to make sure, and nothing has changed,
 // nobody is told.
-func (o *ReloadOptions) load(sure bool) {
+func (o *ReloadOptions) load(sure bool, now string) (read string) {
 	c, err := o.Load()
 	if err != nil {
 		o.Failed(err)
-		return
+		return now
 	}
 	changes := Changes(o.Current, c)
 	o.Current = c
 	if sure && len(changes) == 0 {
-		return
+		return now // c has no stamp while a file is of the future
 	}
 	o.Loaded(c, changes)
+	return c.stamp
 }
 
 // stampSince is the stamp of files that were read after the moment began; it is
