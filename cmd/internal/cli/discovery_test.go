@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ type fakeStrategies struct {
 var _ admin.Strategies = fakeStrategies{}
 
 func (s fakeStrategies) List(context.Context) []admin.Strategy {
-	at := time.Now().Add(-90*time.Second - 500*time.Millisecond)
+	at := time.Now().Add(-90 * time.Second)
 	return []admin.Strategy{
 		{Name: "dns", State: "ready", Candidates: 2, LastAnswer: &at, Backend: "ok", Registration: "none",
 			Warnings: []string{"c.test has no address"}, Notes: []string{"nothing odd"}},
@@ -53,6 +54,9 @@ dns       ready  ok       2           1m30s ago  none          -                
 etcd      ready  down     0           never      lost          watch (on),claim  AUTH, 1m30s ago: denied
 `
 
+// later is an age of up to half a minute more than that of fakeStrategies.
+var later = regexp.MustCompile(`\b1m[345]\ds ago`)
+
 const discoveryWarnings = `warning: dns: c.test has no address
 warning: etcd: x is no entry
 warning: etcd: the password is not encrypted
@@ -77,11 +81,23 @@ func TestDiscoveryCommands(t *testing.T) {
 			f := newFake()
 			dir := serveWith(t, f, func(o *admin.Options) { o.Strategies = fakeStrategies{f: f} })
 			got := run(t, dir, append(strings.Fields(c.args), "--data-dir", dir)...)
+			got.Stdout = later.ReplaceAllString(got.Stdout, "1m30s ago") // the machine may be slow; TestAgo has the seconds
 			check(t, c.args, result{0, c.stdout, c.stderr}, got)
 			if asks := f.told(); asks != c.asks {
 				t.Errorf("the node was asked to %q, want %q", asks, c.asks)
 			}
 		})
+	}
+}
+
+func TestAgo(t *testing.T) {
+	now := time.Now()
+	for age, want := range map[time.Duration]string{
+		90*time.Second + 500*time.Millisecond: "1m30s ago", 91*time.Second - 1: "1m30s ago", 91 * time.Second: "1m31s ago", -time.Second: "0s ago",
+	} {
+		if got := ago(now, now.Add(-age)); got != want {
+			t.Errorf("%s: %s, want %s", age, got, want)
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer d.heedHangup()()
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, open := range []func() error{
-		d.openLog, d.openDir, d.openJournal, d.openSocket, d.openKey, d.openTransport, d.openLinks, d.openPlugins, d.openNode, d.openAccess, d.openBroker, d.openAdmin,
+		d.openLog, d.openDir, d.openSocket, d.openJournal, d.openKey, d.openTransport, d.openLinks, d.openPlugins, d.openNode, d.openAccess, d.openBroker, d.openAdmin,
 	} {
 		if err := open(); err != nil {
 			return err
