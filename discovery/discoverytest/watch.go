@@ -63,10 +63,29 @@ func (w *Watching) UntilOrEnd(within time.Duration, what string, ok func(discove
 				return false, nil
 			}
 		case err := <-w.ended:
+			if w.told(ok) {
+				w.ended <- err // for who reads on
+				return false, nil
+			}
 			return true, err
 		case <-timer.C:
 			w.t.Fatalf("the watch does not tell of %s within %v", what, within)
 			return false, nil
+		}
+	}
+}
+
+// told reads the events that wait, up to the first that ok wants. A watch that
+// has ended tells no more: what it told before comes first.
+func (w *Watching) told(ok func(discovery.Event) bool) bool {
+	for {
+		select {
+		case ev := <-w.events:
+			if ok(ev) {
+				return true
+			}
+		default:
+			return false
 		}
 	}
 }

@@ -81,6 +81,25 @@ func TestWatching(t *testing.T) {
 	})
 }
 
+// What was told before the end is read before the end, however late the reader
+// comes.
+func TestToldAndOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 { // a choice at random would be right in half of them
+			w := discoverytest.Watch(t, func(_ context.Context, _ string, on func(discovery.Event) error) error {
+				return errors.Join(on(resync("a")), on(resync("b")), errOver)
+			})
+			synctest.Wait()
+			for _, reason := range []string{"a", "b"} {
+				w.Until(time.Minute, reason, says(reason))
+			}
+			if err := w.End(time.Minute); !errors.Is(err, errOver) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestWatchingInVain(t *testing.T) {
 	for _, x := range []struct {
 		name   string
