@@ -62,10 +62,18 @@ func serve([]string) error {
 	}
 }
 
-// call connects, and for each line of its input, "TIMEOUT TEXT", sends the
-// text and prints whether its echo came in time.
+// call connects, within a minute or the time that is its second argument, and
+// for each line of its input, "TIMEOUT TEXT", sends the text and prints whether
+// its echo came in time.
 func call(args []string) error {
-	conn, err := net.DialTimeout("tcp", args[0]+":7", 5*time.Second)
+	limit := time.Minute
+	if len(args) > 1 {
+		var err error
+		if limit, err = time.ParseDuration(args[1]); err != nil {
+			return err
+		}
+	}
+	conn, err := net.DialTimeout("tcp", args[0]+":7", limit)
 	if err != nil {
 		return err
 	}
