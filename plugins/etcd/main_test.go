@@ -77,6 +77,7 @@ func TestIdleMemory(t *testing.T) {
 	}
 	life, err := pluginhost.Launch(t.Context(), pluginhost.Options{
 		Strategy: "etcd", Path: subject, RunDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Timers: pluginhost.Timers{Start: time.Minute},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/muster-mqtt/muster/conformance/strategy"
 	"github.com/muster-mqtt/muster/core/pluginhost"
@@ -102,6 +103,7 @@ func TestIdleMemory(t *testing.T) {
 	}
 	life, err := pluginhost.Launch(t.Context(), pluginhost.Options{
 		Strategy: "k8s", Path: subject, RunDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Timers: pluginhost.Timers{Start: time.Minute},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -68,6 +68,9 @@ func (f *fixture) Do(ctx context.Context, verb string, args ...string) (strategy
 	case strategy.Remove:
 		return strategy.Reply{}, f.crowd.Remove(ctx, args[0])
 	case strategy.Inspect:
+		// What others have said before is known when this has come back. It
+		// does not while the cable is out; then nobody says anything.
+		_ = f.crowd.Say(ctx, mcasttest.Farewell, mcasttest.Node{UID: "ffffffff-ffff-4fff-8fff-ffffffffffff"})
 		return strategy.Reply{Entries: f.crowd.Others()}, nil
 	case strategy.Fault:
 		return strategy.Reply{}, f.fault(args[0], args[1] == "on")

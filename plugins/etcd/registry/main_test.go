@@ -115,6 +115,20 @@ func (e *etcd) leases() int {
 	return len(r.Leases)
 }
 
+// settles waits until etcd has so many leases: it may end one after the plugin
+// has given up waiting for that.
+func (e *etcd) settles(leases int) {
+	e.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.Now().Add(wait); e.leases() != leases; <-tick.C {
+		if time.Now().After(late) {
+			e.t.Errorf("%d leases, want %d", e.leases(), leases)
+			return
+		}
+	}
+}
+
 // awaits waits until a key is as ok wants it; value and lease of none are empty.
 func (e *etcd) awaits(key, what string, ok func(value string, lease int64) bool) {
 	e.t.Helper()

@@ -29,6 +29,22 @@ func use(t *testing.T, what string, p *discovery.Client, n int) {
 	}
 }
 
+// leads waits until a member leads, since there may be an election, and returns
+// its number.
+func (e *etcd) leads() int {
+	e.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.Now().Add(wait); ; <-tick.C {
+		if i := e.Leader(); i >= 0 {
+			return i
+		}
+		if time.Now().After(late) {
+			e.t.Fatalf("nobody leads within %v", wait)
+		}
+	}
+}
+
 // One of three servers may hang or end without a call failing; with two gone
 // each call is an error, and with one back everything works on.
 func TestMembers(t *testing.T) {
@@ -44,7 +60,7 @@ func TestMembers(t *testing.T) {
 	w.snapshotOrEnd("the second entry", "n1@127.0.0.1", "n2@127.0.0.2")
 	e.Wire(0).Hold(false)
 
-	gone := e.Leader()
+	gone := e.leads()
 	e.Stop(gone)
 	e.Wire(gone).Reset()
 	e.awaits("/p/c/nodes/n1@127.0.0.1", "there after the leader went", present)

@@ -90,10 +90,9 @@ func (s *strategy) giveBack(ctx context.Context, lease clientv3.LeaseID) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
 	defer cancel()
-	_ = s.etcd.callOnce(ctx, func(ctx context.Context, c *clientv3.Client) error {
-		_, err := c.Revoke(ctx, lease)
-		return err
-	})
+	if c, err := s.etcd.connect(ctx); err == nil {
+		_, _ = c.Revoke(ctx, lease) // not noted: the reason is the call's own
+	}
 }
 
 // Deregister takes the entry away, also that of a process before this one.

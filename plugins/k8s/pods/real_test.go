@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -52,32 +53,57 @@ func TestRealEndpointSlices(t *testing.T) {
 	s.must(s.PutService())
 	answers(t, "no pods", c)
 	w := watching(t, c)
-	w.snapshot("no pods")
+	snapshot := func(what string, want ...string) {
+		t.Helper()
+		w = w.through(c, what, want...)
+	}
+	snapshot("no pods")
 	pod := kubetest.Pod{Name: "a-0", IPs: []string{"10.0.0.1"}, Port: 4370, Machine: "m-" + s.Name, Hostname: "a-0"}
 	s.must(s.PutPod(pod))
-	w.snapshot("a pod that is not ready", "10.0.0.1:4370 not-ready")
-	got := discover(t, c).Candidates[0].Attributes
+	snapshot("a pod that is not ready", "10.0.0.1:4370 not-ready")
+	got := answers(t, "a pod that is not ready", c, "10.0.0.1:4370 not-ready").Candidates[0].Attributes
 	if diff := cmp.Diff(map[string]string{"pod": "a-0", "pod_uid": got["pod_uid"], "machine": "m-" + s.Name, "zone": "west", "hostname": "a-0"}, got); diff != "" {
 		t.Error(diff)
 	}
 	pod.Ready = true
 	s.must(s.SayPod(pod))
-	w.snapshot("a pod that is ready", "10.0.0.1:4370 ready")
+	snapshot("a pod that is ready", "10.0.0.1:4370 ready")
 	s.must(s.RemovePod("a-0"))
-	w.snapshot("the end of the pod")
+	snapshot("the end of the pod")
 	pod.IPs = []string{"10.0.0.9"}
 	s.must(s.PutPod(pod))
-	w.snapshot("its successor, at another address", "10.0.0.9:4370 ready")
+	snapshot("its successor, at another address", "10.0.0.9:4370 ready")
+}
+
+// through is snapshot, of this watch or of one after it, which is returned. The
+// controllers of Kubernetes may take a service's only slices away, by an old
+// view of them, before they make others. That is no list without pods but an
+// error, after which the host watches again.
+func (w *events) through(c *discovery.Client, what string, want ...string) *events {
+	w.t.Helper()
+	for late := time.Now().Add(wait); ; {
+		ended, err := w.UntilOrEnd(time.Until(late), what, func(ev discovery.Event) bool {
+			return ev.Snapshot != nil && slices.Equal(found(*ev.Snapshot), want)
+		})
+		if !ended {
+			return w
+		}
+		if discovery.ClassOf(err) != discovery.SourceNotFound {
+			w.t.Fatalf("the watch ends instead of telling of %s: %v", what, err)
+		}
+		answers(w.t, what, c, want...)
+		w = watching(w.t, c)
+	}
 }
 
 // answers waits until Discover answers with no error.
-func answers(t *testing.T, what string, c *discovery.Client, want ...string) {
+func answers(t *testing.T, what string, c *discovery.Client, want ...string) discovery.Answer {
 	t.Helper()
 	tick, late := every(t)
 	for {
 		a, err := c.Discover(t.Context())
 		if err == nil && slices.Equal(found(a), append([]string{}, want...)) {
-			return
+			return a
 		}
 		select {
 		case <-tick:

@@ -167,11 +167,11 @@ func TestBrokenWatches(t *testing.T) {
 // A server that ends every watch at once is not asked without a pause.
 func TestNoHurry(t *testing.T) {
 	var calls atomic.Int64
+	began := time.Now()
 	w := watching(t, server(t, text(200, aList), func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
 		w.WriteHeader(http.StatusOK)
 	}))
-	began := time.Now()
 	w.snapshot("the list", "10.0.0.1:0 ready")
 	tick, late := every(t)
 	for calls.Load() < 3 {
