@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,9 @@ func (m *mutant) Register(ctx context.Context, self discovery.Self, ttl time.Dur
 		e.Host, e.Port = self.Endpoints[0].Host, int(self.Endpoints[0].Port)
 	}
 	if m.is("registers-twice") {
+		if err := m.keep(self.NodeUID); err != nil {
+			return 0, err
+		}
 		e.UID += time.Now().Format("-150405.000000000")
 	}
 	l := &m.leases
@@ -74,6 +78,19 @@ func (m *mutant) Register(ctx context.Context, self discovery.Self, ttl time.Dur
 	l.set(discovery.Registered, ttl)
 	l.renew(self.NodeUID, e, ttl)
 	return ttl, nil
+}
+
+// keep makes the entries of a node stay for good, those that have just expired
+// too: that they are still there must not hang on the pace of the machine.
+func (m *mutant) keep(uid string) error {
+	entries, err := m.dir.Entries(time.Time{}) // none has expired then
+	for _, e := range entries {
+		if strings.HasPrefix(e.UID, uid) {
+			e.Expires = time.Time{}
+			err = errors.Join(err, m.dir.Put(e))
+		}
+	}
+	return err
 }
 
 func (m *mutant) put(e dirbackend.Entry, ttl time.Duration) error {
@@ -142,8 +159,8 @@ func (m *mutant) Deregister(ctx context.Context, uid string) error {
 	l.dropLocked(uid)
 	l.mu.Unlock()
 	l.set(discovery.NotRegistered, 0)
-	if m.is("keeps-entry") {
-		return nil
+	if m.is("keeps-entry") || m.is("registers-twice") {
+		return m.keep(uid)
 	}
 	if err := m.dir.Delete(uid); err != nil && !errors.Is(err, dirbackend.ErrAbsent) {
 		return err

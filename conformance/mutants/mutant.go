@@ -25,7 +25,7 @@ type mutant struct {
 	cached  *discovery.Answer
 	failed  error
 	leaked  []*os.File
-	claimed map[string][]byte
+	claimed map[string][]byte // of claimAnew
 }
 
 var (
@@ -192,24 +192,30 @@ func (m *mutant) Claim(ctx context.Context, key string, value []byte) ([]byte, e
 		if err == nil {
 			return stands, nil
 		}
-		<-time.After(50 * time.Millisecond) // on purpose: between the look and the deed
+		<-time.After(time.Second) // on purpose: between the look and the deed, for as long as others may be late
 		_ = m.dir.Unclaim(key)
 		if _, err := m.dir.Create(key, value); err != nil {
 			return nil, err
 		}
 		return value, nil
 	case "claim-lost-at-restart":
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.claimed == nil {
-			m.claimed = map[string][]byte{}
-			if err := m.dir.Unclaim(key); err != nil && !errors.Is(err, dirbackend.ErrAbsent) {
-				return nil, err
-			}
-		}
-		m.claimed[key] = value
+		return m.claimAnew(key, value)
 	}
 	return m.dir.Create(m.key(key), value)
+}
+
+// claimAnew knows no claims but those of this process.
+func (m *mutant) claimAnew(key string, value []byte) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if stands, ok := m.claimed[key]; ok {
+		return stands, nil
+	}
+	if m.claimed == nil {
+		m.claimed = map[string][]byte{}
+	}
+	m.claimed[key] = value
+	return value, m.dir.Replace(key, value)
 }
 
 func (m *mutant) Unclaim(ctx context.Context, key string, value []byte) (bool, error) {
@@ -223,6 +229,9 @@ func (m *mutant) Unclaim(ctx context.Context, key string, value []byte) (bool, e
 	if err != nil || string(stands) != string(value) && !m.is("unclaims-anything") {
 		return false, err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.claimed, key)
 	err = m.dir.Unclaim(m.key(key))
 	return err == nil, err
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/muster-mqtt/muster/discovery"
 )
 
-// leaseTTL is what the cases ask for; a backend may grant more.
-const leaseTTL = 3 * time.Second
+// leaseTTL is what the cases ask for; a backend may grant more. An entry that
+// has ended by itself would hide what longTTL is for.
+const leaseTTL, longTTL = 3 * time.Second, 30 * time.Second
 
 var registerCases = []Case{
 	{Name: "register.enters", Sentence: "Register makes the node known to others", Needs: needRegister, check: func(p *probe) {
@@ -43,7 +44,7 @@ var registerCases = []Case{
 	}},
 	{Name: "register.deregisters", Sentence: "Deregister takes the entry away, and is idempotent", Needs: needRegister, check: func(p *probe) {
 		s, other := p.start(1), p.start(2)
-		s.register()
+		s.registerFor(longTTL)
 		other.register()
 		for range 2 {
 			p.must("Deregister", s.Deregister(p.ctx, s.self.NodeUID))
@@ -74,10 +75,10 @@ var registerCases = []Case{
 	}},
 	{Name: "register.restart", Sentence: "a new process of the same node takes its old entry over", Needs: needRegister, check: func(p *probe) {
 		s := p.start(1)
-		s.register()
+		s.registerFor(longTTL)
 		s.life.Stop(true)
 		again := p.start(1)
-		again.register()
+		again.registerFor(longTTL)
 		if keys := p.do(Inspect).Entries; len(keys) != 1 {
 			p.fail("the backend holds %q", keys)
 		}
@@ -95,13 +96,15 @@ var registerCases = []Case{
 }
 
 // register enters the subject's own node and returns the time to live.
-func (s *subject) register() time.Duration {
+func (s *subject) register() time.Duration { return s.registerFor(leaseTTL) }
+
+func (s *subject) registerFor(want time.Duration) time.Duration {
 	ctx, cancel := context.WithTimeout(s.p.ctx, callTime)
 	defer cancel()
-	ttl, err := s.Register(ctx, s.self, leaseTTL)
+	ttl, err := s.Register(ctx, s.self, want)
 	s.p.must("Register", err)
-	if ttl <= 0 || ttl > 10*leaseTTL {
-		s.p.fail("Register asks for %v and is granted %v", leaseTTL, ttl)
+	if ttl <= 0 || ttl > 10*want {
+		s.p.fail("Register asks for %v and is granted %v", want, ttl)
 	}
 	return ttl
 }

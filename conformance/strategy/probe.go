@@ -19,7 +19,7 @@ import (
 const (
 	prompt    = 250 * time.Millisecond // after a cancellation or a deadline
 	slack     = 2 * time.Second
-	startTime = 20 * time.Second // a node waits 5 s; an interpreter needs more when many start at once
+	startTime = time.Minute // a node waits 5 s; an interpreter needs more when many start at once
 	callTime  = 5 * time.Second
 	changes   = 10 * time.Second // until a change of the backend is told
 	clusterIs = "conformance"
