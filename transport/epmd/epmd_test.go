@@ -103,7 +103,7 @@ func TestKeep(t *testing.T) {
 			log.await(t, "not registered")
 			for range 2 {
 				stop := run(t, port)
-				log.await(t, "registered with the port mapper")
+				log.await(t, `msg="registered with the port mapper"`) // not "not registered …", said while the mapper starts
 				if n := must[Node](t)(c.Lookup(within(t), "127.0.0.1", "n1")); n.Port != 6370 {
 					t.Error(n)
 				}

@@ -76,6 +76,15 @@ func pass(t testing.TB, from, to *link, text string) {
 	}
 }
 
+// sendUntold sends what makes the peer end the link; its word of that may come
+// before Send returns, which then says so.
+func sendUntold(t testing.TB, from *link, text string) {
+	t.Helper()
+	if err := from.Send([]byte(text)); err != nil && !errors.Is(err, transport.ErrClosed) {
+		t.Fatal(err)
+	}
+}
+
 // wantEnd checks that Receive ends, with a cause that says so much.
 func wantEnd(t testing.TB, l *link, text string) {
 	t.Helper()

@@ -73,15 +73,11 @@ func (t *Transport) onLink(p packet) {
 	case kindRefuse:
 		l.reply(kindRefuse)
 	case kindData:
-		if err := l.arrive(p); err != nil {
-			t.bad(err)
-		}
+		l.arrive(p)
 	case kindCredit:
 		l.allow(p.number)
 	case kindAsk:
-		if err := l.asked(p.number); err != nil {
-			t.bad(err)
-		}
+		l.asked(p.number)
 	case kindClose:
 		l.finish(errPeer)
 	case kindReset:

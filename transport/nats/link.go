@@ -169,14 +169,16 @@ func (l *link) allow(bytes uint64) {
 }
 
 // arrive takes in a data packet. One that the link cannot have ends it; one
-// that came before is passed over, with errDoubled.
-func (l *link) arrive(p packet) error {
+// that came before is passed over.
+func (l *link) arrive(p packet) {
 	err := l.append(p)
+	if err != nil {
+		l.t.bad(err) // counted before anybody can see the end
+	}
 	if err == errLost || err == errOverrun {
 		l.lose(err)
 	}
 	wake(l.news)
-	return err
 }
 
 func (l *link) append(p packet) error {
@@ -201,16 +203,16 @@ func (l *link) append(p packet) error {
 
 // asked answers a peer that waits for credit. It says how much it has sent, so
 // that a lost packet is found out although nothing follows it.
-func (l *link) asked(sent uint64) error {
+func (l *link) asked(sent uint64) {
 	l.mu.Lock()
 	lost, granted := sent > l.got, l.granted
 	l.mu.Unlock()
 	if lost {
+		l.t.bad(errLost)
 		l.lose(errLost)
-		return errLost
+		return
 	}
 	l.tell(kindCredit, granted)
-	return nil
 }
 
 // tooLong names both lengths, in bytes.

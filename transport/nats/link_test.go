@@ -26,9 +26,7 @@ func TestLossEndsTheLink(t *testing.T) {
 	from.mu.Lock()
 	from.numbers++ // as if one had been published
 	from.mu.Unlock()
-	if err := from.Send([]byte("behind the loss")); err != nil {
-		t.Fatal(err)
-	}
+	sendUntold(t, from, "behind the loss")
 	wantEnd(t, to, "lost")
 	wantEnd(t, from, "lost")
 	if got := b.Stats().Lost; got != 1 {
@@ -107,9 +105,7 @@ func TestSuccessor(t *testing.T) {
 	b.up.Store(false) // what its close would say reaches nobody
 	_ = b.Close()
 	c := listen(t, 2, s)
-	if err := from.Send([]byte("hello?")); err != nil {
-		t.Fatal(err)
-	}
+	sendUntold(t, from, "hello?")
 	wantEnd(t, from, "")
 	from, to := pair(t, a, c)
 	pass(t, from, to, "a new link")

@@ -18,6 +18,29 @@ func lookTwice(m *TLS, log *shared, now time.Time) {
 	m.look(now, log.logger())
 }
 
+// listenLooked returns a transport that has looked at its files for the first
+// time, which it does beside its caller: from now on the test alone looks.
+func listenLooked(t *testing.T, m *TLS) *Transport {
+	t.Helper()
+	m.missing = "nobody has looked yet" // a look that finds the files clears it
+	tr := mustListen(t, Options{Bind: "127.0.0.1", TLS: m})
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(time.Minute); ; {
+		m.mu.Lock()
+		looked := m.missing == ""
+		m.mu.Unlock()
+		if looked {
+			return tr
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("the transport has not looked at its files")
+		}
+	}
+}
+
 func namesAt(t *testing.T, a, b *Transport) []string {
 	t.Helper()
 	l, _ := pair(t, a, b)
@@ -32,7 +55,7 @@ func TestReload(t *testing.T) {
 	o := newMaterial(t, ca, certtest.Cert{Hosts: []string{"one"}, Path: path})
 	o.Every = time.Hour // the test looks itself
 	m := mustTLS(t, o)
-	to := mustListen(t, Options{Bind: "127.0.0.1", TLS: m})
+	to := listenLooked(t, m)
 	from := mustListen(t, Options{Bind: "127.0.0.1", TLS: mustTLS(t, newMaterial(t, ca, certtest.Cert{Hosts: []string{"dialler"}}))})
 	a, b := pair(t, from, to)
 	var log shared
@@ -95,7 +118,7 @@ func TestReloadAuthorities(t *testing.T) {
 	o := newMaterial(t, ca, certtest.Cert{Hosts: loopback})
 	o.Every = time.Hour
 	m := mustTLS(t, o)
-	to := mustListen(t, Options{Bind: "127.0.0.1", TLS: m})
+	to := listenLooked(t, m)
 	from := mustListen(t, Options{Bind: "127.0.0.1", TLS: mustTLS(t, newMaterial(t, ca, certtest.Cert{Hosts: loopback}))})
 	pair(t, from, to)
 	text, err := os.ReadFile(other.File)
@@ -127,7 +150,7 @@ func TestWatch(t *testing.T) {
 	ca.Issue(certtest.Cert{Hosts: []string{"two"}, Path: path})
 	select {
 	case <-told:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it has not looked")
 	}
 }

@@ -107,7 +107,8 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// TestFamilies checks which callers reach which bind address.
+// TestFamilies checks which callers reach which bind address. The ports are
+// such that nobody else has their like in the other family.
 func TestFamilies(t *testing.T) {
 	for _, c := range []struct {
 		bind   string
@@ -116,7 +117,7 @@ func TestFamilies(t *testing.T) {
 		{"", true, true}, {"::", true, true}, {"0.0.0.0", true, false},
 		{"127.0.0.1", true, false}, {"::1", false, true},
 	} {
-		tr := mustListen(t, Options{Bind: c.bind})
+		tr := mustListen(t, Options{Bind: c.bind, Ports: []int{porttest.Port(t)}})
 		port := strconv.Itoa(portOf(t, tr.Addr()))
 		for host, want := range map[string]bool{"127.0.0.1": c.v4, "::1": c.v6} {
 			l, err := tr.Dial(t.Context(), net.JoinHostPort(host, port))
@@ -132,7 +133,7 @@ func TestFamilies(t *testing.T) {
 
 // TestIPv6Only: neither names nor callers come by IPv4.
 func TestIPv6Only(t *testing.T) {
-	tr := mustListen(t, Options{IPv6: true, Bind: "::"})
+	tr := mustListen(t, Options{IPv6: true, Bind: "::", Ports: []int{porttest.Port(t)}})
 	port := strconv.Itoa(portOf(t, tr.Addr()))
 	l, err := tr.Dial(t.Context(), net.JoinHostPort("::1", port))
 	if err != nil {
@@ -152,7 +153,7 @@ func TestIPv6Only(t *testing.T) {
 
 func TestDialErrors(t *testing.T) {
 	tr := mustListen(t, Options{Bind: "127.0.0.1"})
-	gone := mustListen(t, Options{Bind: "127.0.0.1"})
+	gone := mustListen(t, Options{Bind: "127.0.0.1", Ports: []int{porttest.Port(t)}}) // one that nobody takes over
 	_ = gone.Close()
 	for addr, want := range map[string]error{
 		gone.Addr():           transport.ErrRefused,
