@@ -58,12 +58,12 @@ func (f *fake) contender(name string) contender {
 // small is a plan of a moment.
 func small(t *testing.T, names ...string) plan {
 	t.Helper()
-	args := append([]string{"-scale", "0.002", "-runs", "2", "-connections", "20", "-settle", "20ms", "-timeout", "20s"}, names...)
+	args := append([]string{"-scale", "0.002", "-runs", "2", "-connections", "20", "-settle", "20ms", "-timeout", "1m"}, names...)
 	p, err := parse(args, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.grace = 200 * time.Millisecond
+	p.grace = 2 * time.Second
 	return p
 }
 

@@ -35,9 +35,23 @@ func pretend(args []string) int {
 			return 1
 		}
 		<-make(chan struct{}) // until the signal
+	case os.Getenv("ASKED") != "":
+		note(os.Getenv("ASKED"))
 	}
 	fmt.Println(told)
 	return 0
+}
+
+// note makes a file longer, by which the test sees that a node was asked.
+func note(file string) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		_, err = f.WriteString("?")
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+	_ = f.Close()
 }
 
 // listen takes clients where the configuration file says.
@@ -109,11 +123,37 @@ func TestAwaitTellsWhatItSaw(t *testing.T) {
 	if err := c.await(t.Context(), c.nodes[:1], c.nodes[2:]); err != nil {
 		t.Error(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // time enough to be seen once
-	defer cancel()
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := filepath.Join(t.TempDir(), "asked")
+	t.Setenv("ASKED", asked)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		askedTwice(ctx, asked)
+		cancel()
+	}()
 	err := c.await(ctx, c.nodes[:1], c.nodes[1:])
+	cancel()
+	<-watched
 	if err == nil || !strings.Contains(err.Error(), "but it sees [n1@127.0.0.1] running, [n3@127.0.0.1] stopped") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// askedTwice waits until a node was asked for the second time, when its first
+// answer is known, or until ctx ends.
+func askedTwice(ctx context.Context, file string) {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if info, err := os.Stat(file); err == nil && info.Size() > 1 {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type Broker struct {
 
 	mu    sync.Mutex
 	conns []net.Conn
+	open  int // of conns
 	subs  []*brokerSub
 	acked int // PUBACKs and PUBCOMPs of subscribers
 }
@@ -79,10 +80,14 @@ func (b *Broker) accept() {
 		}
 		b.mu.Lock()
 		b.conns = append(b.conns, conn)
+		b.open++
 		b.mu.Unlock()
 		b.all.Go(func() {
 			defer conn.Close()
 			b.serve(conn)
+			b.mu.Lock()
+			b.open--
+			b.mu.Unlock()
 		})
 	}
 }
@@ -97,6 +102,28 @@ func (b *Broker) Stop() {
 	}
 	b.mu.Unlock()
 	b.all.Wait()
+}
+
+// Drained waits until all clients have gone, and everything that they sent has
+// been read.
+func (b *Broker) Drained() {
+	b.t.Helper()
+	limit, look := time.NewTimer(time.Minute), time.NewTicker(time.Millisecond)
+	defer limit.Stop()
+	defer look.Stop()
+	for b.connected() > 0 {
+		select {
+		case <-look.C:
+		case <-limit.C:
+			b.t.Fatalf("%d clients have not gone", b.connected())
+		}
+	}
+}
+
+func (b *Broker) connected() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open
 }
 
 func (b *Broker) serve(conn net.Conn) {

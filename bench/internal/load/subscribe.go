@@ -37,6 +37,7 @@ type subscriber struct {
 	latency     Histogram
 	first, last time.Time
 	acks        []byte
+	owed        int // PUBRELs that are to come
 }
 
 // runSubscribers subscribes with all clients, tells that it is ready, and
@@ -162,7 +163,7 @@ func (c *subscriber) flush() error {
 // over decides, after a silence, whether to stop.
 func (c *subscriber) over(silence time.Duration) bool {
 	if c.ledger.complete() {
-		return silence >= strays
+		return silence >= strays && c.owed == 0 || silence >= c.o.Grace
 	}
 	if c.o.Now && c.first.IsZero() {
 		return false // nobody says when the publishers begin
@@ -179,6 +180,7 @@ func (c *subscriber) take(p wire.Packet, now time.Time) error {
 		if err != nil {
 			return err
 		}
+		c.owed--
 		return c.acknowledge(wire.Pubcomp, id)
 	}
 	return fmt.Errorf("subscriber: %w: a packet of type %d", wire.ErrMalformed, p.Type)
@@ -205,6 +207,7 @@ func (c *subscriber) message(p wire.Packet, now time.Time) error {
 	case 1:
 		return c.acknowledge(wire.Puback, pub.ID)
 	}
+	c.owed++
 	return c.acknowledge(wire.Pubrec, pub.ID)
 }
 

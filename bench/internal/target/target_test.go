@@ -34,6 +34,7 @@ func pretend(args []string) int {
 		fmt.Println("port 4371 is in use")
 		return 1
 	case args[0] == "cluster" && mode == "alone":
+		note(os.Getenv("ASKED"))
 		fmt.Println(`{"running_nodes":["n1@127.0.0.1"]}`)
 	case args[0] == "cluster":
 		fmt.Println(`{"running_nodes":["n1@127.0.0.1","n2@127.0.0.1"],"stopped_nodes":[]}`)
@@ -45,6 +46,18 @@ func pretend(args []string) int {
 		<-make(chan struct{}) // until the signal
 	}
 	return 0
+}
+
+// note makes a file longer, by which the test sees that a node was asked.
+func note(file string) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		_, err = f.WriteString("?")
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+	_ = f.Close()
 }
 
 // listen takes clients where the configuration file says.
@@ -118,13 +131,39 @@ func TestStartTellsWhy(t *testing.T) {
 	}
 	for _, c := range table {
 		m := pretender(t, c.mode)
-		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		asked := filepath.Join(t.TempDir(), "asked")
+		t.Setenv("ASKED", asked)
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			askedTwice(ctx, asked)
+			cancel()
+		}()
 		_, err := m.Start(ctx)
 		cancel()
+		<-watched
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.mode, err, c.want)
 		}
 		noTraces(t, m)
+	}
+}
+
+// askedTwice waits until a node was asked for the second time, when its first
+// answer is known, or until ctx ends.
+func askedTwice(ctx context.Context, file string) {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if info, err := os.Stat(file); err == nil && info.Size() > 1 {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 func options(b *brokertest.Broker) load.Options {
 	return load.Options{
 		Role: load.Loop, Addr: b.Addr(), ID: "w", Topic: "w", Run: 1, Clients: 2, Publishers: 2, Own: true,
-		Size: 64, Messages: 100, Window: 10, Credit: 10, Timeout: 20 * time.Second, Grace: time.Second,
+		Size: 64, Messages: 100, Window: 10, Credit: 10, Timeout: time.Minute, Grace: time.Second,
 	}
 }
 
