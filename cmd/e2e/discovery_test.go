@@ -13,6 +13,7 @@ func TestDiscoveryCommands(t *testing.T) {
 	nodes := cluster(t, 2, "")
 	one(t, nodes, nil)
 	n := nodes[0]
+	pid := n.readyPlugin(0).PID // the cluster may have formed by the other node's alone
 	if out := n.muster("discovery", "status"); !strings.Contains(out, "static") || !strings.Contains(out, "ready") {
 		t.Errorf("status:\n%s", out)
 	}
@@ -22,7 +23,6 @@ func TestDiscoveryCommands(t *testing.T) {
 			t.Errorf("test does not show %s:\n%s", x.name, out)
 		}
 	}
-	pid := n.plugin().PID
 	n.muster("discovery", "disable", "static")
 	until(t, patience, "the end of the plugin", func() bool { return n.plugin().State == "disabled" && !runs(pid) })
 	if _, errs, status := n.try("discovery", "test", "static"); status != 1 || !strings.Contains(errs, "disabled") {

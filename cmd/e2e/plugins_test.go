@@ -122,7 +122,9 @@ func TestSeedThatDoesNotResolve(t *testing.T) {
 	until(t, patience, "the reason in muster plugins", func() bool {
 		return strings.Contains(alone.muster("plugins"), `"nowhere.invalid:4370" does not resolve`)
 	})
-	if lines := alone.logged("level=WARN", "nowhere.invalid", "does not resolve"); len(lines) != 1 {
+	warned := func() []string { return alone.logged("level=WARN", "nowhere.invalid", "does not resolve") }
+	until(t, patience, "the warning", func() bool { return len(warned()) > 0 }) // which comes after it
+	if lines := warned(); len(lines) != 1 {
 		t.Errorf("%d lines:\n%s", len(lines), alone.output())
 	}
 	_, errs, status := alone.try("cluster", "join", "nowhere.invalid:4370")

@@ -89,6 +89,7 @@ func newAbuse(t *testing.T, p plugin) *abuse {
 	a.whole()
 	a.back(a.nodes, a.struck, time.Minute)
 	a.load = newLoad(t, a.nodes)
+	a.load.flows() // by then every connection between the nodes is there
 	for _, n := range a.nodes {
 		descriptors, files := n.holdings()
 		a.held = append(a.held, [2]int{descriptors, files})

@@ -2,6 +2,7 @@ package abuse
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,11 +40,42 @@ func newLoad(t *testing.T, nodes []*node) *load {
 		sub := l.connect(n, fmt.Sprint("sub", i), func(_ mqtt.Client, m mqtt.Message) { l.take(i, m) })
 		l.await(sub.Subscribe("abuse/#", 1, nil))
 	}
+	l.routed(nodes)
 	for i, n := range nodes {
 		pub := l.connect(n, fmt.Sprint("pub", i), nil)
 		l.done.Go(func() { l.publishes(i, pub) })
 	}
 	return l
+}
+
+// routed waits until every node knows where messages go. A SUBACK that came
+// before is of a node that has stopped waiting for a slow one.
+func (l *load) routed(nodes []*node) {
+	l.t.Helper()
+	for _, n := range nodes {
+		until(l.t, time.Now(), time.Minute, func() string {
+			var all struct{ Total int }
+			if n.get("/v1/routes?topic=abuse/0", &all); all.Total != len(nodes) {
+				return fmt.Sprintf("%s knows %d routes", n.name, all.Total)
+			}
+			return ""
+		})
+	}
+}
+
+// flows waits until every subscriber has a message of every publisher.
+func (l *load) flows() {
+	l.t.Helper()
+	until(l.t, time.Now(), time.Minute, func() string {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for sub, got := range l.got {
+			if slices.Min(got) == 0 {
+				return fmt.Sprintf("subscriber %d has %d messages; %s", sub, got, words(l.wrong))
+			}
+		}
+		return ""
+	})
 }
 
 func (l *load) connect(n *node, id string, on mqtt.MessageHandler) mqtt.Client {

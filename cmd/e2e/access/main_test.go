@@ -54,9 +54,14 @@ func start(t *testing.T, conf string, files map[string]string) *site {
 
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
 
+// write replaces a file as a whole: the node may read it at any time.
 func (s *site) write(name, text string) {
 	s.t.Helper()
-	if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
+	err := os.WriteFile(s.path(name)+".new", []byte(text), 0o600)
+	if err == nil {
+		err = os.Rename(s.path(name)+".new", s.path(name))
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 }

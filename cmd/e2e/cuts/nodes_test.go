@@ -84,7 +84,7 @@ func cluster(t *testing.T, ts []transport.Transport, messages int) []*peer {
 		}
 		n, err := node.New(node.Options{
 			Saved: node.Saved{UID: core.UID{1, byte(i + 1)}, Name: core.NodeID(fmt.Sprintf("n%d@127.0.0.1", i)), Incarnation: 1},
-			Store: p, ClusterName: "cuts", Key: wire.Key{7}, Transport: tr, Form: form,
+			Store: p, ClusterName: "cuts", Key: wire.Key{7}, Transport: tr, Form: form, VisibilityTimeout: patience,
 			Rand: rand.New(rand.NewPCG(1, uint64(i))), Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
@@ -141,7 +141,8 @@ func (p *peer) run(t *testing.T) {
 	})
 }
 
-// listen subscribes to everything, and returns when every node routes it here.
+// listen subscribes to everything, and returns when every node routes it here,
+// however slow they are: the nodes have as long as the test for that.
 func (p *peer) listen() {
 	visible := make(chan struct{})
 	p.Subscribe(p, core.Subscription{Filter: "t/#", Grant: core.Grant{QoS: 2}}, func() { close(visible) })

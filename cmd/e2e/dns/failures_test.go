@@ -73,7 +73,12 @@ func TestAnswersThatAreNoFailures(t *testing.T) {
 	if status != 0 || !strings.Contains(errs, "exists and has no SRV record") || !strings.HasPrefix(out, "dns knows of no node") {
 		t.Errorf("NODATA: status %d, %q, %q", status, out, errs)
 	}
-	if s := n.Strategy("dns"); s.ErrorClass != "" || s.LastAnswer == nil {
+	s := n.Strategy("dns") // without an answer where the plugin came up long after the node
+	kit.Until(t, formed, "the node has an answer of its own", func() bool {
+		s = n.Strategy("dns")
+		return s.LastAnswer != nil
+	})
+	if s.ErrorClass != "" {
 		t.Errorf("NODATA is an error in the status: %+v", s)
 	}
 
@@ -111,10 +116,14 @@ func TestTTLSetsThePace(t *testing.T) {
 	for _, server := range servers {
 		kit.Until(t, formed, "the first question", func() bool { return server.Asked().UDP > 0 })
 	}
+	var before []int // by a node that was ready long before the last one, several
+	for _, server := range servers {
+		before = append(before, server.Asked().UDP)
+	}
 	kit.Pass(window)
-	for i, want := range [][2]int{{5, 9}, {2, 4}, {1, 1}} { // the waits are spread by a fifth
-		if n := servers[i].Asked().UDP; n < want[0] || n > want[1] {
-			t.Errorf("TTL %d s: %d questions in %v, want %d to %d", ttls[i], n, window, want[0], want[1])
+	for i, want := range [][2]int{{4, 8}, {1, 3}, {0, 0}} { // the waits are spread by a fifth
+		if n := servers[i].Asked().UDP - before[i]; n < want[0] || n > want[1] {
+			t.Errorf("TTL %d s: %d more questions in %v, want %d to %d", ttls[i], n, window, want[0], want[1])
 		}
 	}
 }

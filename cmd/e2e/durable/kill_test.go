@@ -50,6 +50,7 @@ type account struct {
 	pub  *publisher
 	sub  *subscriber
 
+	wills int  // that are to come
 	ended bool // the test has ended the node by itself
 }
 
@@ -128,7 +129,7 @@ func (a *account) settle() {
 	if !a.pub.finished() {
 		a.Error("the publisher did not finish")
 	}
-	a.sub.until(a.T, "everything has come", func() bool { return len(a.missing()) == 0 })
+	a.sub.until(a.T, "everything has come", func() bool { return len(a.missing()) == 0 && len(a.sub.wills) >= a.wills })
 	a.balance()
 	a.retained()
 	if err := a.node.Stop(); err != nil {
@@ -221,6 +222,7 @@ func (a *account) kill(will string) {
 		a.Fatal(err)
 	}
 	defer w.Close()
+	a.wills++
 	pub, sub := a.load()
 	<-after(time.Duration(a.rng.IntN(200)) * time.Millisecond)
 	a.node.Kill()

@@ -65,9 +65,7 @@ func TestOutage(t *testing.T) {
 	t.Logf("after %v without etcd: entries restored after %v, all %d nodes one cluster after %v", length,
 		restored.Round(time.Millisecond), len(all), time.Since(began).Round(time.Millisecond))
 	for _, n := range nodes {
-		if n.Strategy("etcd").Registration != "registered" {
-			t.Errorf("%s says that it is %s", n.Name, n.Strategy("etcd").Registration)
-		}
+		kit.Until(t, formed, n.Name+" says that it is registered", func() bool { return n.Strategy("etcd").Registration == "registered" })
 		if lost := n.Logged("member changed", "to=failed"); len(lost) > 0 {
 			t.Errorf("%s has lost a member: %s", n.Name, lost[0])
 		}

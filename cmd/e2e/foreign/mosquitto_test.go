@@ -204,10 +204,11 @@ func (m mosquitto) request(t *testing.T) {
 	}
 	s := m.sub(t, "-t", ask, "-F", "MESSAGE "+format+" %p")
 	done := make(chan string, 1)
-	rr := m.command(t, "mosquitto_rr", "-t", ask, "-e", answer, "-m", "how much", "-W", "10", "-D", "publish", "correlation-data", "number-1")
-	if m.version != "mqttv5" {
-		rr = m.command(t, "mosquitto_rr", "-t", ask, "-e", answer, "-m", "how much", "-W", "10")
+	args := []string{"-t", ask, "-e", answer, "-m", "how much", "-W", fmt.Sprint(within.Seconds())}
+	if m.version == "mqttv5" {
+		args = append(args, "-D", "publish", "correlation-data", "number-1")
 	}
+	rr := m.command(t, "mosquitto_rr", args...)
 	go func() {
 		out, err := rr.CombinedOutput()
 		done <- fmt.Sprint(strings.TrimSpace(string(out)), " ", err)
@@ -216,7 +217,7 @@ func (m mosquitto) request(t *testing.T) {
 	if len(words) != 3 || words[0] != answer || words[2] != "how much" {
 		t.Fatalf("got %q", words)
 	}
-	args := []string{"-t", words[0], "-m", "so much"}
+	args = []string{"-t", words[0], "-m", "so much"}
 	if m.version == "mqttv5" {
 		args = append(args, "-D", "publish", "correlation-data", words[1])
 	}

@@ -49,10 +49,11 @@ func overhear(n int) (heard [][]byte, err error) {
 		return nil, err
 	}
 	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		return nil, err
-	}
 	for len(heard) < n {
+		// Of a node that has settled one comes every 10 s.
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			return nil, err
+		}
 		buf := make([]byte, 2000)
 		k, err := conn.Read(buf)
 		if err != nil {

@@ -125,8 +125,8 @@ func TestOutage(t *testing.T) {
 	start(t, all...)
 	a, b := all[0].Connect("a").Sub("t"), all[1].Connect("b").Sub("t")
 	server.Stop()
-	kit.Sees(t, 8*time.Second, all[:1], all[1:])
-	kit.Sees(t, 8*time.Second, all[1:], all[:1])
+	kit.Sees(t, kit.Promised(8*time.Second), all[:1], all[1:])
+	kit.Sees(t, kit.Promised(8*time.Second), all[1:], all[:1])
 	a.Pub("t", "alone")
 	a.Next("t=alone")
 	if got := all[0].Strategy("transport"); got.Backend != "down" || got.LastError == "" {
@@ -150,6 +150,10 @@ func everyQoS(t *testing.T, all []*kit.Node) {
 		if token := sub.Subscribe("q/+", 2, nil); token.Wait() && token.Error() != nil {
 			t.Fatal(token.Error())
 		}
+		// A SUBACK waits for slow nodes, but not long.
+		kit.Until(t, formTime, "the publisher's node routes to "+n.Name, func() bool {
+			return strings.Contains(all[0].Muster("routes", "q/0"), n.Name)
+		})
 		for qos := range byte(3) {
 			if token := pub.Publish(fmt.Sprint("q/", qos), qos, false, n.Name); token.Wait() && token.Error() != nil {
 				t.Fatal(token.Error())

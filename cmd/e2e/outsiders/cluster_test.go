@@ -28,14 +28,15 @@ func clusterOfThree(t *testing.T, strategies ...string) {
 		n.start()
 	}
 	one(nodes[:2]...)
+	var before state // with an error, if an interpreter took its time to start
 	late.until("a watch of a file with nobody in it", func() bool {
-		s := late.discovery()
-		return s.State == "ready" && s.Watching && s.Candidates == 0
+		before = late.discovery()
+		return before.State == "ready" && before.Watching && before.Candidates == 0
 	})
 	late.knows(nodes[1].address, "not an address")
 	one(nodes...)
-	if s := late.discovery(); s.Candidates != 1 || len(s.Warnings) != 1 || s.ErrorClass != "" {
-		t.Errorf("%+v", s)
+	if s := late.discovery(); s.Candidates != 1 || len(s.Warnings) != 1 || s.ErrorClass != before.ErrorClass || s.ErrorAt != before.ErrorAt {
+		t.Errorf("%+v, before that %+v", s, before)
 	}
 }
 
@@ -57,7 +58,7 @@ func TestTrouble(t *testing.T) {
 		}
 		n.until("another process of the plugin", func() bool {
 			s := n.plugin()
-			return s.State == "ready" && s.PID != killed.PID && s.Restarts == killed.Restarts+1
+			return s.State == "ready" && s.PID != killed.PID && s.Restarts > killed.Restarts // by more than one, if the first was late
 		})
 		if err := os.Remove(n.file()); err != nil {
 			t.Fatal(err)

@@ -126,6 +126,7 @@ type state struct {
 	Candidates int      `json:"candidates"`
 	Watching   bool     `json:"watching"`
 	ErrorClass string   `json:"last_error_class"`
+	ErrorAt    string   `json:"last_error_at"`
 	Warnings   []string `json:"warnings"`
 }
 

@@ -28,6 +28,7 @@ func TestRelayOfRealProcesses(t *testing.T) {
 			x := &crossing{t: t, l: l, nodes: startAll(t, l, c.proto)}
 			x.from = newClient(t, l.Hosts[0], "a", "none")
 			x.to = newClient(t, l.Hosts[2], "c", "t/#")
+			routed(t, x.nodes, x.nodes[2], "t/#")
 			for round := range c.rounds {
 				x.round(round)
 			}

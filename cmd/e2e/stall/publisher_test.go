@@ -76,6 +76,23 @@ func (p *publisher) quantile() time.Duration {
 	return quantile99(p.times).Round(10 * time.Microsecond)
 }
 
+// count is how many messages were acknowledged so far.
+func (p *publisher) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent
+}
+
+// ended reports whether the publisher has given up; its end tells why.
+func (p *publisher) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // end stops the publisher and returns how many messages were acknowledged.
 func (p *publisher) end() int {
 	p.t.Helper()

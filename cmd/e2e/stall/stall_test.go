@@ -2,6 +2,7 @@ package stall
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,12 +59,16 @@ func TestStoppedPeer(t *testing.T) {
 	}
 	length := time.Since(at)
 	kit.One(t, formed, nodes...)
+	soon := needy.count() + 2 // the second of them was begun after that, and is not missing
+	kit.Until(t, formed, "the stopped node acknowledges again", func() bool { return needy.ended() || needy.count() >= soon })
 	near.end()
 	sent := needy.end()
 
 	t.Logf("stopped for %v: publishers without a match: p99 %v before, %v meanwhile; the slowest of one with a match %v; memory %d MB before, %d MB at most",
 		length.Round(time.Second), before, during, needy.slowest.Round(time.Millisecond), memory>>20, most>>20)
-	if during > 2*before && during > 10*time.Millisecond {
+	// Other tests may take the processors meanwhile and not before: then it must
+	// be far from the wait of those with a match.
+	if during > 2*before && during > kit.Choose(needy.slowest/10, 10*time.Millisecond) {
 		t.Errorf("p99 %v before and %v while a node that they do not need is stopped", before, during)
 	}
 	if needy.slowest > failure {
@@ -72,7 +77,19 @@ func TestStoppedPeer(t *testing.T) {
 	if most > memory+growth {
 		t.Errorf("memory rose from %d to %d MB", memory>>20, most>>20)
 	}
-	judge(t, first, far.Within(2*time.Second, sent), needy, sent)
+	judge(t, first, upTo(t, far, "far/x="+strconv.Itoa(sent-1)), needy, sent)
+}
+
+// upTo returns what comes up to a message, which is the last: they come in
+// order.
+func upTo(t *testing.T, c *kit.Client, last string) map[string]bool {
+	t.Helper()
+	got := map[string]bool{}
+	kit.Until(t, formed, last+" comes", func() bool {
+		maps.Copy(got, c.Within(100*time.Millisecond, 100))
+		return got[last]
+	})
+	return got
 }
 
 // judge compares what the stopped node's client got with what was published:

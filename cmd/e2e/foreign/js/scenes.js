@@ -9,7 +9,7 @@ const mqtt = require('mqtt')
 
 const [scene, version, url, prefix] = process.argv.slice(2)
 const five = version === '5'
-const patience = setTimeout(() => fail(new Error('it took too long')), 15000)
+const patience = setTimeout(() => fail(new Error('it took too long')), 60000)
 
 function fail (err) {
   console.error(`${scene}, version ${version}: ${err.stack}`)
@@ -19,7 +19,7 @@ function fail (err) {
 // connect returns a client with a queue of what it gets.
 async function connect (name, options = {}) {
   const client = mqtt.connect(url, {
-    clientId: `${prefix}-${name}`, protocolVersion: Number(version), reconnectPeriod: 0, connectTimeout: 10000, ...options
+    clientId: `${prefix}-${name}`, protocolVersion: Number(version), reconnectPeriod: 0, connectTimeout: 60000, ...options
   })
   const waiting = []
   const asked = []

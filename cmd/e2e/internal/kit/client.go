@@ -19,6 +19,8 @@ type Client struct {
 	Present bool // the session was there when it connected
 
 	t   testing.TB
+	at  *Node
+	id  string
 	got chan string // topic=payload
 }
 
@@ -37,7 +39,7 @@ func (n *Node) Resume(id string) *Client {
 func (n *Node) connect(id string, clean bool) *Client {
 	n.t.Helper()
 	lost := make(chan error, 1)
-	c := &Client{t: n.t, got: make(chan string, maxKept), Lost: lost}
+	c := &Client{t: n.t, at: n, id: id, got: make(chan string, maxKept), Lost: lost}
 	o := mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", n.MQTT)).SetClientID(id).
 		SetAutoReconnect(false).SetOrderMatters(true).SetConnectTimeout(patience).SetCleanSession(clean)
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.got <- m.Topic() + "=" + string(m.Payload()) })
@@ -65,13 +67,35 @@ func (c *Client) must(token mqtt.Token) {
 	}
 }
 
-// Sub subscribes at QoS 1 and waits for the answer.
+// Sub subscribes at QoS 1 and waits until all nodes route the filters.
 func (c *Client) Sub(filters ...string) *Client {
 	c.t.Helper()
+	before, behind, tried := c.givenUp(), fmt.Sprintf("behind/%x", c.id), false
 	for _, f := range filters {
 		c.must(c.Subscribe(f, 1, nil))
 	}
+	// That is what a SUBACK says, unless the node has stopped waiting for a slow
+	// one, which it counts: then another subscription behind it is tried, until
+	// one was not given up.
+	Until(c.t, patience, "all nodes have heard of a subscription", func() bool {
+		last := before
+		if before = c.givenUp(); before == last {
+			return true
+		}
+		c.must(c.Subscribe(behind, 0, nil)) // again: the row is the same, and waits the less
+		tried = true
+		return false
+	})
+	if tried {
+		c.must(c.Unsubscribe(behind)) // so that the next has a row of its own
+	}
 	return c
+}
+
+// givenUp is how many SUBACKs of the node came before all nodes had heard.
+func (c *Client) givenUp() float64 {
+	c.t.Helper()
+	return Count(c.t, c.at.Dir, `subscribe_visibility_timeouts_total{reason="slow_peer"}`)
 }
 
 // Pub publishes at QoS 1 and waits until it is acknowledged.

@@ -9,13 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/muster-mqtt/muster/core/admin"
 )
-
-// askWithin bounds one look at a node's metrics.
-const askWithin = 5 * time.Second
 
 // Count adds up the metrics of the node with a data directory whose names, with
 // their labels, begin with muster_ and prefix.
@@ -40,7 +36,7 @@ func Count(t testing.TB, dir, prefix string) (sum float64) {
 // its unix socket.
 func Metrics(t testing.TB, dir string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), askWithin)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(dir, admin.SocketName))

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -62,7 +61,7 @@ func TestNode(t *testing.T) {
 	c.Retain("a/b", "1")
 	c.Next("a/b=1")
 	c.Undropped()
-	if got := n.Connect("d").Sub("a/#").Within(time.Second, 1); len(got) != 1 || !got["a/b=1"] {
+	if got := n.Connect("d").Sub("a/#").Within(patience, 1); len(got) != 1 || !got["a/b=1"] {
 		t.Errorf("retained: %v", got)
 	}
 	pid := n.PID()
@@ -106,7 +105,7 @@ func TestLoad(t *testing.T) {
 	n.Start()
 	One(t, patience, n)
 	l := StartLoad(t, "load", n, n)
-	Pass(100 * time.Millisecond)
+	l.More(1)
 	if sent, slowest := l.End(); sent == 0 || slowest <= 0 {
 		t.Errorf("%d messages, the slowest %v", sent, slowest)
 	}
