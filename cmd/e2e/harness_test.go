@@ -239,14 +239,13 @@ type client struct {
 	mqtt.Client
 	t    *testing.T
 	at   *node
-	id   string
 	got  chan string // topic=payload
 	lost chan error
 }
 
 func (n *node) connect(id string) *client {
 	n.t.Helper()
-	c := &client{t: n.t, at: n, id: id, got: make(chan string, 1<<16), lost: make(chan error, 1)}
+	c := &client{t: n.t, at: n, got: make(chan string, 1<<16), lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", n.mqtt)).SetClientID(id).
 		SetAutoReconnect(false).SetOrderMatters(true).SetConnectTimeout(patience)
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.got <- m.Topic() + "=" + string(m.Payload()) })
@@ -270,32 +269,8 @@ func (c *client) done(t mqtt.Token) {
 // sub subscribes at QoS 1 and waits until all nodes route the filters.
 func (c *client) sub(filters ...string) *client {
 	c.t.Helper()
-	before, behind, tried := c.givenUp(), fmt.Sprintf("behind/%x", c.id), false
-	for _, f := range filters {
-		c.done(c.Subscribe(f, 1, nil))
-	}
-	// That is what a SUBACK says, unless the node has stopped waiting for a slow
-	// one, which it counts: then another subscription behind it is tried, until
-	// one was not given up.
-	until(c.t, patience, "all nodes have heard of a subscription", func() bool {
-		last := before
-		if before = c.givenUp(); before == last {
-			return true
-		}
-		c.done(c.Subscribe(behind, 0, nil)) // again: the row is the same, and waits the less
-		tried = true
-		return false
-	})
-	if tried {
-		c.done(c.Unsubscribe(behind)) // so that the next has a row of its own
-	}
+	kit.Subscribe(c.t, c.at.dir, c.Client, filters...)
 	return c
-}
-
-// givenUp is how many SUBACKs of the node came before all nodes had heard.
-func (c *client) givenUp() float64 {
-	c.t.Helper()
-	return c.at.count(`subscribe_visibility_timeouts_total{reason="slow_peer"}`)
 }
 
 // pub publishes and returns how long the acknowledgement took.

@@ -20,7 +20,6 @@ type Client struct {
 
 	t   testing.TB
 	at  *Node
-	id  string
 	got chan string // topic=payload
 }
 
@@ -39,14 +38,14 @@ func (n *Node) Resume(id string) *Client {
 func (n *Node) connect(id string, clean bool) *Client {
 	n.t.Helper()
 	lost := make(chan error, 1)
-	c := &Client{t: n.t, at: n, id: id, got: make(chan string, maxKept), Lost: lost}
+	c := &Client{t: n.t, at: n, got: make(chan string, maxKept), Lost: lost}
 	o := mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", n.MQTT)).SetClientID(id).
 		SetAutoReconnect(false).SetOrderMatters(true).SetConnectTimeout(patience).SetCleanSession(clean)
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.got <- m.Topic() + "=" + string(m.Payload()) })
 	o.SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
 	c.Client = mqtt.NewClient(o)
 	token := c.Connect()
-	c.must(token)
+	must(c.t, token)
 	c.Present = token.(*mqtt.ConnectToken).SessionPresent()
 	n.t.Cleanup(func() { c.Disconnect(0) })
 	return c
@@ -60,54 +59,59 @@ func answered(token mqtt.Token) error {
 	return token.Error()
 }
 
-func (c *Client) must(token mqtt.Token) {
-	c.t.Helper()
+func must(t testing.TB, token mqtt.Token) {
+	t.Helper()
 	if err := answered(token); err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
 // Sub subscribes at QoS 1 and waits until all nodes route the filters.
 func (c *Client) Sub(filters ...string) *Client {
 	c.t.Helper()
-	before, behind, tried := c.givenUp(), fmt.Sprintf("behind/%x", c.id), false
-	for _, f := range filters {
-		c.must(c.Subscribe(f, 1, nil))
+	Subscribe(c.t, c.at.Dir, c.Client, filters...)
+	return c
+}
+
+// Subscribe subscribes a client of the node with a data directory at QoS 1, and
+// waits until all nodes route the filters. That is what a SUBACK says, unless
+// the node has stopped waiting for a slow one, which it counts: then another
+// subscription behind it is tried, until one was not given up.
+func Subscribe(t testing.TB, dir string, c mqtt.Client, filters ...string) {
+	t.Helper()
+	r := c.OptionsReader()
+	behind, tried := fmt.Sprintf("behind/%x", r.ClientID()), false
+	givenUp := func() float64 {
+		return Count(t, dir, `subscribe_visibility_timeouts_total{reason="slow_peer"}`)
 	}
-	// That is what a SUBACK says, unless the node has stopped waiting for a slow
-	// one, which it counts: then another subscription behind it is tried, until
-	// one was not given up.
-	Until(c.t, patience, "all nodes have heard of a subscription", func() bool {
+	before := givenUp()
+	for _, f := range filters {
+		must(t, c.Subscribe(f, 1, nil))
+	}
+	Until(t, patience, "all nodes have heard of a subscription", func() bool {
 		last := before
-		if before = c.givenUp(); before == last {
+		if before = givenUp(); before == last {
 			return true
 		}
-		c.must(c.Subscribe(behind, 0, nil)) // again: the row is the same, and waits the less
+		must(t, c.Subscribe(behind, 0, nil)) // again: the row is the same, and waits the less
 		tried = true
 		return false
 	})
 	if tried {
-		c.must(c.Unsubscribe(behind)) // so that the next has a row of its own
+		must(t, c.Unsubscribe(behind)) // so that the next has a row of its own
 	}
-	return c
-}
-
-// givenUp is how many SUBACKs of the node came before all nodes had heard.
-func (c *Client) givenUp() float64 {
-	c.t.Helper()
-	return Count(c.t, c.at.Dir, `subscribe_visibility_timeouts_total{reason="slow_peer"}`)
 }
 
 // Pub publishes at QoS 1 and waits until it is acknowledged.
 func (c *Client) Pub(topic, payload string) {
 	c.t.Helper()
-	c.must(c.Publish(topic, 1, false, payload))
+	must(c.t, c.Publish(topic, 1, false, payload))
 }
 
 // Retain is Pub of a retained message.
 func (c *Client) Retain(topic, payload string) {
 	c.t.Helper()
-	c.must(c.Publish(topic, 1, true, payload))
+	must(c.t, c.Publish(topic, 1, true, payload))
 }
 
 // Next fails the test unless these are the next messages, each as
